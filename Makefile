@@ -1,0 +1,66 @@
+# make reproduce and make test are all that most people need; make help lists the rest.
+PYTHON ?= python3
+CORES ?= all
+SCALE ?=
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+CONFIG := $(if $(SCALE),--config scale=$(SCALE))
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help reproduce test lint format bench record pull check-reproducible sweep unlock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
+
+reproduce: $(INSTALLED) ## fetch, train, sample, evaluate, draw: every table and figure [SCALE=smoke|default|thesis]
+	snakemake --quiet rules --cores $(CORES) $(CONFIG)
+	@echo "results/report/index.html shows everything"
+
+test: $(INSTALLED) ## the tests
+	python -m pytest
+
+lint: $(INSTALLED) ## formatting, style and types
+	ruff format --check .
+	ruff check .
+	snakefmt --check Snakefile workflow
+	mypy
+
+format: $(INSTALLED) ## format Python and Snakemake files
+	ruff format .
+	ruff check --fix .
+	snakefmt Snakefile workflow
+
+bench: $(INSTALLED) ## measure sampling and training against plain references
+	snakemake --quiet rules --cores $(CORES) data
+	python -m benchmarks
+
+record: $(INSTALLED) ## record the present results in DVC; refuses while jobs are due
+	@snakemake --dry-run 2>&1 | grep -q 'Nothing to be done' || \
+	  { echo 'make record: jobs are due at the scale of params.yaml; run `make reproduce` first'; exit 1; }
+	dvc commit --force
+
+pull: $(INSTALLED) ## bring recorded data and results from the DVC remote
+	dvc pull
+	snakemake --quiet rules --cores $(CORES) --touch
+
+check-reproducible: $(INSTALLED) ## run the smoke scale twice, with 1 and 2 cores, and compare every byte
+	python -m tests.check_reproducible
+
+sweep: $(INSTALLED) ## delete results of models and experiments that params.yaml no longer has
+	python -m neuralmusic sweep
+
+unlock: $(INSTALLED) ## after a kill -9 of make reproduce: free Snakemake's lock
+	snakemake --unlock
+
+clean: ## delete the environment and everything that make reproduce makes
+	rm -rf .venv .snakemake .params .checkpoints logs data/raw data/notes data/splits data/encoded
+	rm -rf results/models results/scores results/samples results/metrics results/report
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed: make PYTHON=python3.12 ...'; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
