@@ -1,0 +1,91 @@
+"""Files that are whole or not there: written beside, then renamed, with errors that name them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the workflow reads this file at every start, and pandas is slow to load
+    import pandas as pd
+
+
+class InputError(Exception):
+    """Something the user gave cannot be used; the message names it and says what to do."""
+
+
+@contextmanager
+def writing(path: Path, binary: bool = False) -> Iterator[IO[Any]]:
+    """Opens a temporary file beside `path` and renames it to `path` when all is written.
+
+    Raises InputError, naming `path`, where the disk is full or the place cannot be written.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mode, text = ("wb", None) if binary else ("w", "utf-8")
+        newline = None if binary else "\n"  # the same bytes on every system
+        with beside.open(mode, encoding=text, newline=newline) as file:
+            yield file
+        beside.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `path` that takes its place when all in it is written.
+
+    Raises InputError, naming `path`, where the disk is full or the place cannot be written.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_dead(path)
+        beside.mkdir()
+        yield beside
+        if path.exists():
+            shutil.rmtree(path)
+        beside.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _sweep_dead(path: Path) -> None:
+    """Removes what killed processes left beside `path`."""
+    for left in path.parent.glob(f".{path.name}.*.part"):
+        try:
+            os.kill(int(left.name.split(".")[-2]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole text file or leaves what was there."""
+    with writing(path) as file:
+        file.write(text)
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Writes a table as the project does: no index, six digits, the same bytes everywhere."""
+    with writing(path) as file:
+        table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def to_json(value: Any) -> str:
+    """JSON as the project writes it: sorted, indented, one text for one value."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _cannot_write(path: Path, error: OSError) -> InputError:
+    return InputError(f"cannot write {path}: {error.strerror or error}. Free space or rights?")
