@@ -1,0 +1,78 @@
+"""Models from their parameters and weights, and a training's state between epochs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from neuralmusic.files import InputError, writing
+from neuralmusic.models import MODELS
+from neuralmusic.models.model import Model
+from neuralmusic.representations import REPRESENTATIONS
+
+
+def build_model(params: dict) -> Model:
+    """The untrained model of a job's parameters; seed torch before."""
+    family = MODELS[params["family"]]
+    classes = REPRESENTATIONS[params["representation"]["name"]].CLASSES
+    training = params["training"]
+    return family.build(
+        family.Settings(**params["settings"]),
+        classes,
+        training["window_steps"],
+        training["objective"],
+    )
+
+
+def load_model(params: dict, folder: Path, device: torch.device) -> Model:
+    """The trained model in a folder that `train` wrote, ready to predict."""
+    model = build_model(params)
+    load_weights(folder / "weights.safetensors", model, device)
+    return model.eval()
+
+
+def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    """Writes weights as safetensors: plain arrays, the same bytes for the same numbers."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(weights.items())}
+    with writing(path, binary=True) as file:
+        file.write(safetensors.torch.save(plain))
+
+
+def load_weights(path: Path, model: Model, device: torch.device) -> None:
+    """Fills `model` with the weights of a file; raises InputError where they do not fit it."""
+    try:
+        model.load_state_dict(safetensors.torch.load(path.read_bytes()))
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        raise InputError(f"{path} does not hold this model's weights: {error}") from error
+    model.to(device)
+
+
+def fingerprint(params: dict, files: list[Path]) -> str:
+    """A hash of all that a training depends on: a checkpoint of another training is not resumed."""
+    hasher = hashlib.sha256(json.dumps(params, sort_keys=True).encode())
+    for file in files:
+        hasher.update(hashlib.sha256(file.read_bytes()).digest())
+    return hasher.hexdigest()
+
+
+def save_checkpoint(path: Path, state: dict) -> None:
+    """Writes the state of a training, whole or not at all."""
+    with writing(path, binary=True) as file:
+        torch.save(state, file)
+
+
+def load_checkpoint(path: Path, wanted: str, device: torch.device) -> dict | None:
+    """The state of the interrupted training with the fingerprint `wanted`, or None."""
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"the checkpoint {path} is damaged ({error}); delete it") from error
+    return state if state.get("fingerprint") == wanted else None

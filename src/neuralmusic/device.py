@@ -1,0 +1,29 @@
+"""Where and how PyTorch computes."""
+
+from __future__ import annotations
+
+import torch
+
+from neuralmusic.files import InputError
+
+
+def prepare_torch(params: dict) -> torch.device:
+    """Fixes threads and algorithms, so that results depend on neither cores nor luck."""
+    torch.set_num_threads(params["threads"])
+    torch.use_deterministic_algorithms(True)
+    wanted = params["device"]
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=wanted).device
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {wanted!r} cannot be used here: {error}") from error
+
+
+def computes_in_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether matrix products run in bfloat16; weights, sums and losses are float32 either way."""
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

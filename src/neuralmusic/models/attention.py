@@ -1,0 +1,94 @@
+"""Dot-product attention to the last W steps, with keys and values that are kept between calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass
+class KeptWindow:
+    """The keys and values (B, W, D) of the last W steps, each in the slot `step % W`.
+
+    The order within the ring does not matter to attention, so that keeping one more step costs
+    one write. `steps` (W,) names the step in each slot, -1 where there is none yet.
+    """
+
+    keys: Tensor
+    values: Tensor
+    steps: Tensor
+    next_step: int
+
+
+def attend(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    window_steps: int,
+    scale: float,
+    kept: KeptWindow | None = None,
+) -> Tensor:
+    """Attention of T steps, each to itself and the W - 1 steps before: (B, T, D) in and out.
+
+    `kept` holds the steps before these and takes these in; None where nothing is carried.
+    """
+    length = queries.shape[1]
+    if kept is None and length <= window_steps:
+        return _sdpa(queries, keys, values, scale, is_causal=True)
+    if kept is not None and length == 1:
+        _keep(kept, keys, values)
+        filled = min(kept.next_step, window_steps)
+        return _sdpa(queries, kept.keys[:, :filled], kept.values[:, :filled], scale)
+    at = now = torch.arange(length, device=queries.device)
+    new_keys, new_values = keys, values
+    if kept is not None:
+        now = now + kept.next_step
+        at = torch.cat([kept.steps, now])
+        keys = torch.cat([kept.keys, keys], dim=1)
+        values = torch.cat([kept.values, values], dim=1)
+    age = now[:, None] - at[None, :]
+    visible = (age >= 0) & (age < window_steps) & (at >= 0)[None, :]
+    attended = _sdpa(queries, keys, values, scale, mask=visible)
+    if kept is not None:
+        _keep(kept, new_keys, new_values)
+    return attended
+
+
+def _keep(kept: KeptWindow, keys: Tensor, values: Tensor) -> None:
+    """Writes T new steps (B, T, D) over the oldest of the ring, in place."""
+    window_steps = len(kept.steps)
+    length = keys.shape[1]
+    new = torch.arange(kept.next_step, kept.next_step + length, device=keys.device)
+    new = new[-window_steps:]
+    slots = new % window_steps
+    kept.keys[:, slots] = keys[:, -window_steps:]
+    kept.values[:, slots] = values[:, -window_steps:]
+    kept.steps[slots] = new
+    kept.next_step += length
+
+
+def empty_window(like: Tensor, window_steps: int) -> KeptWindow:
+    """A ring with no step in it, for keys shaped like `like` (B, T, D)."""
+    batch, _, width = like.shape
+    return KeptWindow(
+        keys=like.new_zeros(batch, window_steps, width),
+        values=like.new_zeros(batch, window_steps, width),
+        steps=torch.full((window_steps,), -1, device=like.device),
+        next_step=0,
+    )
+
+
+def _sdpa(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    scale: float,
+    mask: Tensor | None = None,
+    is_causal: bool = False,
+) -> Tensor:
+    return functional.scaled_dot_product_attention(
+        queries[:, None], keys[:, None], values[:, None], mask, is_causal=is_causal, scale=scale
+    )[:, 0]

@@ -1,0 +1,139 @@
+"""Two LSTM layers, with an embedding before and attention between as options (thesis §5.3).
+
+    basic          one-hot -> LSTM 1 ------------------------> LSTM 2 -> dense
+    emb            embedding -> LSTM 1 ----------------------> LSTM 2 -> dense
+    attn           one-hot -> LSTM 1 -> attention ------------> LSTM 2 -> dense
+    attn_res       one-hot -> LSTM 1 -> attention + its input -> LSTM 2 -> dense
+    attn_res_emb   embedding -> LSTM 1 -> attention + its input -> LSTM 2 -> dense
+
+Dropout follows each LSTM layer. The attention is the dot product of projected queries and keys,
+not scaled (figure 5.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from neuralmusic.models.attention import KeptWindow, attend, empty_window
+from neuralmusic.models.model import Model
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A recurrent model's entry in params.yaml."""
+
+    hidden_size: int  # D, units of each LSTM layer
+    embedding: bool  # a learned embedding instead of one-hot input
+    embedding_size: int
+    attention: bool  # self-attention between the two LSTM layers
+    residual: bool  # adds the attention's input to its output
+    dropout: float  # after each LSTM layer
+
+
+@dataclass
+class State:
+    """What a carried sequence needs to go on: both LSTMs' (hidden, cell) and the kept window."""
+
+    first: tuple[Tensor, Tensor]
+    second: tuple[Tensor, Tensor]
+    window: KeptWindow | None
+
+
+def build(settings: Settings, classes: int, window_steps: int, objective: str) -> Model:
+    """The model of `settings`; `objective` is "causal" or "last"."""
+    network = Rnn(settings, classes, window_steps)
+    return network if objective == "causal" else WindowedRnn(network, classes, window_steps)
+
+
+class Rnn(Model):
+    """Predicts every next step; attention sees the past W steps."""
+
+    def __init__(self, settings: Settings, classes: int, window_steps: int) -> None:
+        super().__init__()
+        width = settings.hidden_size
+        self.classes = classes
+        self.window_steps = window_steps
+        self.embedding = (
+            nn.Embedding(classes + 1, settings.embedding_size) if settings.embedding else None
+        )
+        self.first = nn.LSTM(
+            settings.embedding_size if settings.embedding else classes, width, batch_first=True
+        )
+        self.attention = settings.attention
+        self.residual = settings.residual
+        if settings.attention:
+            self.query = nn.Linear(width, width)
+            self.key = nn.Linear(width, width)
+            self.value = nn.Linear(width, width)
+        self.second = nn.LSTM(width, width, batch_first=True)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.dense = nn.Linear(width, classes)
+
+    def forward(
+        self, inputs: Tensor, state: State | None = None, whole_window: bool = False
+    ) -> tuple[Tensor, State]:
+        """Logits (B, T, V) of the steps after `inputs` (B, T), and the state after them.
+
+        `whole_window` lets attention see all T steps, later ones too (objective "last").
+        """
+        x = self._input(inputs)  # (B, T, V or E)
+        x, first = self.first(x, state.first if state else None)  # (B, T, D)
+        x = self.dropout(x)
+        window = state.window if state else None
+        if self.attention:
+            attended, window = self._attend(x, window, whole_window)
+            x = x + attended if self.residual else attended
+        x, second = self.second(x, state.second if state else None)
+        return self.dense(self.dropout(x)), State(first, second, window)
+
+    def _input(self, inputs: Tensor) -> Tensor:
+        if self.embedding is not None:
+            return self.embedding(inputs)
+        # The start of a piece is class V: the one-hot vector of no class, all zeros.
+        return functional.one_hot(inputs, self.classes + 1)[..., :-1].to(self.dense.weight.dtype)
+
+    def _attend(
+        self, x: Tensor, window: KeptWindow | None, whole_window: bool
+    ) -> tuple[Tensor, KeptWindow | None]:
+        queries, keys, values = self.query(x), self.key(x), self.value(x)
+        if whole_window:
+            weights = torch.softmax(queries @ keys.transpose(1, 2), dim=-1)  # (B, T, T)
+            return weights @ values, None
+        if window is None and not self.training:
+            window = empty_window(keys, self.window_steps)
+        return attend(queries, keys, values, self.window_steps, 1.0, window), window
+
+
+class WindowedRnn(Model):
+    """The thesis's objective: a window of W steps, seen whole, predicts the one step after it.
+
+    Attention looks at later steps of its window too, so nothing can be kept from one step to the
+    next: every prediction reads its own window, and costs W times what `Rnn`'s does.
+    """
+
+    def __init__(self, network: Rnn, classes: int, window_steps: int) -> None:
+        super().__init__()
+        self.network = network
+        self.classes = classes
+        self.window_steps = window_steps
+
+    def next_logits(self, windows: Tensor) -> Tensor:
+        """Logits (B, V) of the step after each window (B, W)."""
+        return self.network(windows, whole_window=True)[0][:, -1]
+
+    def training_logits(self, inputs: Tensor) -> Tensor:
+        """Only the step after the window is predicted: (B, 1, V)."""
+        return self.next_logits(inputs)[:, None]
+
+    def forward(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """As `Rnn.forward`; the state is the last W - 1 inputs, before a piece the start class."""
+        if state is None:
+            state = inputs.new_full((inputs.shape[0], self.window_steps - 1), self.classes)
+        seen = torch.cat([state, inputs], dim=1)
+        windows = seen.unfold(1, self.window_steps, 1)  # (B, T, W)
+        logits = [self.next_logits(windows[:, step]) for step in range(inputs.shape[1])]
+        return torch.stack(logits, dim=1), seen[:, 1 - self.window_steps :]
