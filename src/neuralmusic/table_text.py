@@ -1,0 +1,147 @@
+"""The printed form of tables: cells with intervals, marks, and the footnotes that explain them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neuralmusic.compare import (
+    FLOOR,
+    REAL,
+    Comparison,
+    Estimate,
+    best_of,
+    excludes_zero,
+)
+
+TIE = "†"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A table for people: what it says, in Markdown."""
+
+    title: str
+    about: str  # unit and direction
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    footnotes: Sequence[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """The page as text; the first column holds names, the others numbers."""
+        lines = [f"# {self.title}", "", self.about, ""]
+        lines += [_line(self.header), _line(["---"] + ["---:"] * (len(self.header) - 1))]
+        lines += [_line(row) for row in self.rows]
+        lines += [""] + [f"- {note}" for note in self.footnotes if note]
+        return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def number(value: float, decimals: int) -> str:
+    """A rounded number, an empty cell where it is undefined."""
+    if not np.isfinite(value):
+        return ""
+    text = f"{value:.{decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def with_interval(estimate: Estimate, decimals: int) -> str:
+    """`1.23 [1.10, 1.35]`, without brackets where there is no interval."""
+    low, high = estimate.interval()
+    value = number(estimate.value, decimals)
+    if not value or not np.isfinite(low):
+        return value
+    return f"{value} [{number(low, decimals)}, {number(high, decimals)}]"
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Who is best of the trained models, who is not told from it, who does not beat the floor."""
+
+    best: str | None
+    ties: set[str]
+    not_beating: list[str] | None  # None where the floor was not run or measured
+
+    def mark(self, name: str, text: str) -> str:
+        if name == self.best:
+            return f"**{text}**"
+        return f"{text} {TIE}" if name in self.ties else text
+
+
+def rank(scores: Mapping[str, Estimate]) -> Ranking:
+    """Ranks the trained models, the floor among them, by a score of which less is better."""
+    trained = {name: score for name, score in scores.items() if name != REAL}
+    best, ties = best_of(trained)
+    floor = trained.get(FLOOR)
+    if floor is None or not np.isfinite(floor.value):
+        return Ranking(best, ties, None)
+    others = [n for n, s in trained.items() if n != FLOOR and np.isfinite(s.value)]
+    return Ranking(best, ties, [n for n in others if excludes_zero(trained[n] - floor) != -1])
+
+
+def floor_footnote(ranking: Ranking) -> str:
+    """Which models do not beat the floor."""
+    if ranking.not_beating is None:
+        return f"The floor `{FLOOR}` was not run, so that nothing is said about beating it."
+    if not ranking.not_beating:
+        return f"Every model beats the floor `{FLOOR}`."
+    names = ", ".join(ranking.not_beating)
+    return f"Worse than the floor `{FLOOR}` or not told from it, so not beating it: {names}."
+
+
+def interval_footnote(resamples: int) -> str:
+    """What brackets and marks mean."""
+    return (
+        f"In brackets: 95 % intervals from {resamples} resamples of pieces. Bold: the best of the"
+        f" trained models. {TIE}: its difference from the best is not significant (the interval of"
+        " the difference, paired on the real pieces, holds 0)."
+    )
+
+
+def sizes_footnote(comparison: Comparison) -> str:
+    """How many pieces each set has, and how many were too short."""
+    parts = []
+    for name, pieces in comparison.sets.items():
+        metrics = pieces.metrics
+        short = f" ({metrics.left_out} left out)" if metrics.left_out else ""
+        parts.append(f"{name} {len(metrics)}{short}")
+    return (
+        f"Pieces measured: {', '.join(parts)}. Left out are those under"
+        f" {comparison.min_seconds:g} seconds."
+    )
+
+
+def empty_footnote(
+    comparison: Comparison, estimates: Mapping[str, Estimate], needs_real: bool = True
+) -> str:
+    """Why cells are empty: what the sets lack from which they would be computed."""
+    reasons = []
+    for name, estimate in estimates.items():
+        has_interval = np.isfinite(estimate.interval()[0])
+        if np.isfinite(estimate.value) and has_interval:
+            continue
+        lacking = [_lack(comparison, name)]
+        if needs_real and name != REAL:
+            lacking.append(_lack(comparison, REAL))
+        what = "no interval" if np.isfinite(estimate.value) else "no value"
+        why = " and ".join(dict.fromkeys(text for text in lacking if text))
+        reasons.append(f"{name}: {what}, {why or 'too few pieces in which it is defined'}")
+    return f"Empty cells: {'; '.join(reasons)}." if reasons else ""
+
+
+def _lack(comparison: Comparison, name: str) -> str:
+    metrics = comparison.sets[name].metrics
+    if len(metrics) == 0:
+        return f"no piece of {name} is long enough"
+    if metrics.pitch_counts.sum() == 0:
+        return f"there is no note in the pieces of {name}"
+    if metrics.transition_counts.sum() == 0:
+        return f"no piece of {name} has two notes"
+    if len(metrics) < 4:
+        return f"{name} has {len(metrics)} piece{'s' * (len(metrics) > 1)}"
+    return ""
