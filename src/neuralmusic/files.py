@@ -34,7 +34,7 @@ def writing(path: Path, binary: bool = False) -> Iterator[IO[Any]]:
             yield file
         beside.replace(path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _told(error, path, beside) from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -56,7 +56,7 @@ def writing_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         beside.replace(path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise _told(error, path, beside) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -64,10 +64,21 @@ def writing_folder(path: Path) -> Iterator[Path]:
 def _sweep_dead(path: Path) -> None:
     """Removes what killed processes left beside `path`."""
     for left in path.parent.glob(f".{path.name}.*.part"):
-        try:
-            os.kill(int(left.name.split(".")[-2]), 0)
-        except ProcessLookupError:
+        process = left.name.split(".")[-2]
+        if process.isdecimal() and not _is_another_alive(int(process)):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_another_alive(process: int) -> bool:
+    if process == os.getpid():  # a killed one's number can come round again, as in containers
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -87,5 +98,10 @@ def to_json(value: Any) -> str:
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _cannot_write(path: Path, error: OSError) -> InputError:
-    return InputError(f"cannot write {path}: {error.strerror or error}. Free space or rights?")
+def _told(error: OSError, path: Path, beside: Path) -> Exception:
+    """The error of writing `path` in words; one of reading something else stays what it is."""
+    if error.filename and not Path(os.fsdecode(error.filename)).is_relative_to(beside):
+        return error
+    return InputError(
+        f"cannot write {path}: {error.strerror or error}; free space or give rights, then run again"
+    )

@@ -33,11 +33,11 @@ def nll_nats(model: Model, pieces: Sequence[np.ndarray], device: torch.device) -
         for start in range(0, longest, CHUNK_STEPS):
             chunk = slice(start, start + CHUNK_STEPS)
             logits, state = model(torch.from_numpy(inputs[:, chunk]).to(device), state)
-            wanted = torch.from_numpy(targets[:, chunk]).to(device)
-            # In double precision, so that a sum of many steps does not depend on their order.
-            log_probabilities = torch.log_softmax(logits.double(), dim=-1)
+            wanted = torch.from_numpy(targets[:, chunk])
+            # In double precision, so that a sum of many steps loses nothing; not every GPU has it.
+            log_probabilities = torch.log_softmax(logits.to("cpu", torch.float64), dim=-1)
             chosen = log_probabilities.gather(2, wanted.clamp(min=0)[..., None])[..., 0]
-            total[batch] -= (chosen * (wanted >= 0)).sum(dim=1).cpu().numpy()
+            total[batch] -= (chosen * (wanted >= 0)).sum(dim=1).numpy()
     return total
 
 

@@ -28,7 +28,9 @@ SPLITS = ("train", "valid", "test")
 def fetch(params: dict, out: Path, workers: int) -> None:
     """Fills `out` with the dataset's MIDI files, manifest.csv and rejected.csv."""
     rejected = DATASETS[params["source"]].fetch(params, out, workers)
-    files = sorted(p for p in out.rglob("*") if p.suffix.lower() in (".mid", ".midi"))
+    files = sorted(
+        p for p in out.rglob("*") if p.suffix.lower() in (".mid", ".midi") and p.is_file()
+    )
     manifest = [(p.relative_to(out).as_posix(), p.stat().st_size, _sha256(p)) for p in files]
     write_csv(out / "manifest.csv", pd.DataFrame(manifest, columns=["file", "bytes", "sha256"]))
     _write_rejected(out, rejected)

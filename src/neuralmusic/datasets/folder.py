@@ -29,7 +29,8 @@ def fingerprint(settings: dict) -> dict:
     path = _path(settings)
     for found in [path] if path.is_file() else _midi_files(path):
         status = found.stat()
-        hasher.update(f"{found.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        name = _text(found.relative_to(path).as_posix())
+        hasher.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return {"files_sha256": hasher.hexdigest()}
 
 
@@ -52,8 +53,8 @@ def fetch(settings: dict, folder: Path, workers: int) -> dict[str, str]:
             try:
                 with opened() as source:
                     content = source.read(MAX_FILE_BYTES + 1)
-            # A zip entry may be truncated, encrypted or of an unknown method.
-            except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError) as error:
+            # A zip entry may be damaged in many ways, encrypted or of an unknown method.
+            except Exception as error:
                 rejected[name] = f"cannot be read: {error}"
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,9 +87,15 @@ def _midi_files(path: Path) -> list[Path]:
     return sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
 
 
+def _text(name: str) -> str:
+    """A file's name as UTF-8 can hold it: names of old collections are in other encodings."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _members_of(path: Path) -> Iterator[_Member]:
     for found in _midi_files(path):
-        yield found.relative_to(path).as_posix(), found.stat().st_size, partial(_open, found)
+        name = _text(found.relative_to(path).as_posix())
+        yield name, found.stat().st_size, partial(_open, found)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -96,7 +103,11 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def _members_of_zip(path: Path) -> Iterator[_Member]:
-    with zipfile.ZipFile(path) as archive:
+    try:
+        archive = zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
+        raise InputError(f"the zip {path} is damaged: {error}") from error
+    with archive:
         for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
             if PurePosixPath(entry.filename).suffix.lower() in ENDINGS and not entry.is_dir():
                 yield entry.filename, entry.file_size, partial(archive.open, entry)

@@ -39,7 +39,9 @@ def fetch(settings: dict, folder: Path, workers: int) -> dict[str, str]:
 
     corpus = common.getCorpusFilePath()
     home = Path(corpus) / settings["collection"]
-    scores = sorted(p for p in home.rglob("*") if p.suffix.lower() in ENDINGS)
+    found = sorted(p for p in home.rglob("*") if p.suffix.lower() in ENDINGS)
+    # Three chorales are there in two formats; each makes one MIDI file.
+    scores = list({p.with_suffix(""): p for p in found}.values())
     if not scores:
         collections = sorted(p.name for p in Path(corpus).iterdir() if p.is_dir())
         raise InputError(

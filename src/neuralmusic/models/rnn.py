@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neuralmusic.models.attention import KeptWindow, attend, empty_window
+from neuralmusic.models.dropout import Dropout
 from neuralmusic.models.model import Model
 
 
@@ -70,7 +71,7 @@ class Rnn(Model):
             self.key = nn.Linear(width, width)
             self.value = nn.Linear(width, width)
         self.second = nn.LSTM(width, width, batch_first=True)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.dense = nn.Linear(width, classes)
 
     def forward(

@@ -1,0 +1,47 @@
+# The whole graph, from a source of music to the report: `snakemake --cores all`.
+# Each file of workflow/rules is one stage of the line; params.yaml holds every number.
+import os
+import sys
+from pathlib import Path
+
+SRC = Path(workflow.basedir) / "src"
+sys.path.insert(0, str(SRC))
+# The jobs run this checkout's code, whatever else is installed.
+os.environ["PYTHONPATH"] = str(SRC)
+
+from neuralmusic import config as configuration
+from neuralmusic import jobs
+from neuralmusic.code import code_of
+from neuralmusic.files import InputError
+
+
+configfile: "params.yaml"
+
+
+try:
+    PARAMS = configuration.resolve(config)
+    SNAPSHOTS = jobs.write_snapshots(PARAMS)
+except InputError as error:
+    raise WorkflowError(str(error))
+
+EXPERIMENTS = PARAMS["experiments"]
+RUN = f"{sys.executable} -m neuralmusic"
+
+
+wildcard_constraints:
+    dataset="[^/.]+",
+    representation="[^/.]+",
+    experiment="[^/]+",
+    model="[^/]+",
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report",
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/samples.smk"
+include: "workflow/rules/report.smk"

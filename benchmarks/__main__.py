@@ -1,0 +1,25 @@
+"""`make bench`: prints one JSON line a measure and writes results/bench.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks import sampling, training
+from neuralmusic import config
+from neuralmusic.files import to_json, write_text
+
+
+def main() -> None:
+    params = config.load()
+    lines = []
+    for measure in (sampling.measure, training.measure):
+        for line in measure(params):
+            print(json.dumps(asdict(line)), flush=True)
+            lines.append(asdict(line))
+    write_text(Path("results/bench.json"), to_json(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""neuralmusic VERB ...: one verb a step of the line from a source to the report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from neuralmusic.files import InputError, writing_folder
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb; returns the exit code: 0, or 1 with a message where the input cannot do."""
+    options = _parser().parse_args(arguments)
+    # Libraries that compute with threads of their own read these when they are loaded; one thread
+    # each, so that results do not depend on the machine's cores and jobs do not fight for them.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    try:
+        VERBS[options.verb](options)
+    except InputError as error:
+        print(f"neuralmusic {options.verb}: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"neuralmusic {options.verb}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="neuralmusic", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, text: str, **inputs: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=text, description=text)
+        for option, meaning in {"params": "the job's parameters (JSON)", **inputs}.items():
+            sub.add_argument(f"--{option}", required=True, help=meaning, type=Path, metavar="PATH")
+        return sub
+
+    def workers(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--workers", type=int, default=os.cpu_count(), help="processes at once")
+
+    workers(verb("fetch", "bring a dataset's MIDI files", out="data/raw/DATASET"))
+    workers(
+        verb(
+            "convert", "read MIDI files into note lists", raw="from fetch", out="data/notes/DATASET"
+        )
+    )
+    verb(
+        "split",
+        "assign pieces to train, valid, test",
+        notes="from convert",
+        out="data/splits/DATASET",
+    )
+    verb(
+        "encode",
+        "note lists to a representation's arrays",
+        notes="from convert",
+        splits="from split",
+        out="data/encoded/DATASET.REPRESENTATION",
+    )
+    verb(
+        "train",
+        "train one model",
+        encoded="from encode",
+        checkpoint="where an interrupted training goes on",
+        out="results/models/EXPERIMENT/MODEL",
+    )
+    verb(
+        "sample",
+        "sample pieces from a model, or cut real ones",
+        encoded="from encode",
+        out="results/samples/EXPERIMENT/MODEL",
+    ).add_argument("--model", help="from train; without it, the real test pieces", type=Path)
+    verb(
+        "score",
+        "held-out likelihood of a model",
+        model="from train",
+        encoded="from encode",
+        out="results/scores/EXPERIMENT/MODEL",
+    )
+    verb(
+        "evaluate",
+        "measure each MIDI file of a folder",
+        samples="from sample",
+        out="results/metrics/EXPERIMENT/MODEL",
+    )
+    verb("tabulate", "write one table", results="the results folder").add_argument(
+        "name", help="such as table_5_1"
+    )
+    verb(
+        "draw", "draw one figure", results="the results folder", data="the data folder"
+    ).add_argument("name", help="such as figure_5_2")
+    verb("judge", "the verdicts on the thesis's claims", results="the results folder")
+    verb(
+        "report",
+        "the page that shows everything",
+        results="the results folder",
+        data="the data folder",
+        logs="the logs folder",
+        out="results/report",
+    )
+    sweep = "delete results of models and experiments that params.yaml no longer has"
+    verbs.add_parser("sweep", help=sweep, description=sweep)
+    return parser
+
+
+# Each verb imports what it needs when it runs: no table waits for PyTorch, no training for pandas'
+# plots.
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from neuralmusic.prepare import fetch
+
+    _fill(options, lambda params, out: fetch(params, out, options.workers))
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from neuralmusic.prepare import convert
+
+    _fill(options, lambda params, out: convert(params, options.raw, out, options.workers))
+
+
+def _split(options: argparse.Namespace) -> None:
+    from neuralmusic.prepare import split
+
+    _fill(options, lambda params, out: split(params, options.notes, out))
+
+
+def _encode(options: argparse.Namespace) -> None:
+    from neuralmusic.prepare import encode
+
+    _fill(options, lambda params, out: encode(params, options.notes, options.splits, out))
+
+
+def _train(options: argparse.Namespace) -> None:
+    from neuralmusic.train import train
+
+    _fill(options, lambda params, out: train(params, options.encoded, options.checkpoint, out))
+    options.checkpoint.unlink(missing_ok=True)
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from neuralmusic.sample import sample
+
+    _fill(options, lambda params, out: sample(params, options.model, options.encoded, out))
+
+
+def _score(options: argparse.Namespace) -> None:
+    from neuralmusic.score import score
+
+    _fill(options, lambda params, out: score(params, options.model, options.encoded, out))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from neuralmusic.evaluate import evaluate
+
+    _fill(options, lambda params, out: evaluate(options.samples, out))
+
+
+def _tabulate(options: argparse.Namespace) -> None:
+    from neuralmusic.tables import tabulate
+
+    tabulate(options.name, _params(options), options.results)
+    _copy_params(options, options.results / "tables" / f"{options.name}.params.json")
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from neuralmusic.figures import draw
+
+    draw(options.name, _params(options), options.results, options.data)
+    _copy_params(options, options.results / "figures" / f"{options.name}.params.json")
+
+
+def _judge(options: argparse.Namespace) -> None:
+    from neuralmusic.claims import judge
+
+    judge(_params(options), options.results)
+    _copy_params(options, options.results / "claims.params.json")
+
+
+def _report(options: argparse.Namespace) -> None:
+    from neuralmusic.report import report
+
+    _fill(
+        options,
+        lambda params, out: report(params, options.results, options.data, options.logs, out),
+    )
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    from neuralmusic import config, jobs
+
+    stale = jobs.stale_outputs(config.load())
+    for path in stale:
+        print(f"deleting {path}")
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    print(f"{len(stale)} deleted")
+
+
+VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "fetch": _fetch,
+    "convert": _convert,
+    "split": _split,
+    "encode": _encode,
+    "train": _train,
+    "sample": _sample,
+    "score": _score,
+    "evaluate": _evaluate,
+    "tabulate": _tabulate,
+    "judge": _judge,
+    "draw": _draw,
+    "report": _report,
+    "sweep": _sweep,
+}
+
+
+def _fill(options: argparse.Namespace, make: Callable[[dict, Path], None]) -> None:
+    """Makes an output folder whole, with a copy of the parameters, or leaves what was there."""
+    with writing_folder(options.out) as folder:
+        make(_params(options), folder)
+        _copy_params(options, folder / "params.json")
+
+
+def _params(options: argparse.Namespace) -> dict:
+    return json.loads(options.params.read_text(encoding="utf-8"))
+
+
+def _copy_params(options: argparse.Namespace, to: Path) -> None:
+    shutil.copyfile(options.params, to)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

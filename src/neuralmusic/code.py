@@ -1,0 +1,67 @@
+"""Which source files a job's output depends on, so that an edit reruns what it touches."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+
+# Relative, so that Snakemake's records mean the same in every checkout.
+PACKAGE = Path(os.path.relpath(Path(__file__).parent))
+
+# The verbs whose results are costly name their files by hand, narrowly: an edit of how a message
+# is worded must not train a model again. A registry (an `__init__.py`) is in none of the lists, so
+# that a new entry reruns nothing.
+LISTED = {
+    "fetch": ["midi.py", "notes.py"],
+    "convert": ["prepare.py", "midi.py", "notes.py"],
+    "split": ["prepare.py", "seeds.py"],
+    "encode": ["prepare.py"],
+    "train": ["train.py", "likelihood.py", "seeds.py"],
+    "sample": ["sample.py", "midi.py", "seeds.py"],
+    "score": ["score.py", "likelihood.py"],
+}
+# The others take seconds: all that they import counts.
+FOLLOWED = {
+    "evaluate": ["evaluate.py"],
+    "tabulate": ["tables.py"],
+    "judge": ["claims.py"],
+    "draw": ["figures.py", "neuralmusic.mplstyle"],
+    "report": ["report.py", "report.html"],
+}
+
+
+def code_of(
+    verb: str,
+    family: str | None = None,
+    representation: str | None = None,
+    source: str | None = None,
+) -> list[Path]:
+    """The source files whose change must run `verb` again, sorted.
+
+    `family`, `representation` and `source` name what the job works with.
+    """
+    files = {PACKAGE / file for file in LISTED.get(verb, [])}
+    for file in FOLLOWED.get(verb, []):
+        files |= _with_imports(PACKAGE / file, "neuralmusic")
+    if family:
+        files |= _with_imports(PACKAGE / "models" / f"{family}.py", "neuralmusic.models")
+    if representation:
+        files.add(PACKAGE / "representations" / f"{representation}.py")
+    if source:
+        files |= set((PACKAGE / "datasets").glob(f"{source}*.py"))
+    return sorted(files)
+
+
+def _with_imports(file: Path, package: str, found: frozenset[Path] = frozenset()) -> set[Path]:
+    """A file and the modules of a package that it imports, and those that they import."""
+    known = {*found, file}
+    if file.suffix != ".py":
+        return known
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package + "."):
+            parts = (node.module or "").split(".")[1:]
+            imported = PACKAGE.joinpath(*parts).with_suffix(".py")
+            if imported.exists() and imported not in known:
+                known |= _with_imports(imported, package, frozenset(known))
+    return known

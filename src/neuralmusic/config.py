@@ -1,0 +1,135 @@
+"""params.yaml: read, checked against its schema, and with the chosen scale in force."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from neuralmusic.files import InputError
+
+PARAMS = Path("params.yaml")
+SCHEMA = Path("workflow/schemas/params.yaml")
+DATASET_KEYS = ("source", "time", "sustain_pedal")
+MODEL_KEYS = ("family", "training", "sampling")
+
+
+def load(path: Path = PARAMS, schema: Path = SCHEMA) -> dict:
+    """The parameters of a file, resolved: see `resolve`."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is no valid YAML: {error}") from error
+    return resolve(raw, schema)
+
+
+def resolve(raw: dict, schema_path: Path = SCHEMA) -> dict:
+    """Checks the parameters and returns them as they are in force, without `scales`.
+
+    In the result every model's entry is whole: {"family", "settings", "training", "sampling"}.
+    Every scale is checked, not only the chosen one.
+    Raises InputError, naming each wrong parameter by its path.
+    """
+    schema = yaml.safe_load(schema_path.read_text(encoding="utf-8"))
+    if not isinstance(raw, dict):
+        raise InputError("params.yaml holds no parameters")
+    _raise(_problems(raw, schema, ""))
+    scales = raw["scales"]
+    if raw["scale"] not in scales:
+        raise InputError(
+            f"scale: there is no {raw['scale']!r} under scales; there are {', '.join(scales)}"
+        )
+    _whole(raw, schema, "")  # so that what is wrong without any scale is named without one
+    resolved = {}
+    for name, replaced in scales.items():
+        prefix = f"scales.{name}."
+        merged = merge(raw, replaced)
+        _raise(_problems(merged, schema, prefix))
+        resolved[name] = _whole(merged, schema, prefix)
+    return resolved[raw["scale"]]
+
+
+def merge(base: Any, over: Any) -> Any:
+    """`base` with what `over` names replaced, nested dicts key by key."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return copy.deepcopy(over)
+    merged = {key: merge(value, over[key]) if key in over else value for key, value in base.items()}
+    merged.update({key: value for key, value in over.items() if key not in base})
+    return merged
+
+
+def _whole(params: dict, schema: dict, prefix: str) -> dict:
+    """Fills every model's entry from its experiment and checks what depends on a family."""
+    definitions = schema["$defs"]
+    problems = []
+    params = {key: value for key, value in params.items() if key != "scales"}
+    if abs(sum(params["split"].values()) - 1) > 1e-9:
+        problems.append(f"{prefix}split: the three shares must sum to 1")
+    for name, dataset in params["datasets"].items():
+        own = {key: value for key, value in dataset.items() if key not in DATASET_KEYS}
+        path = f"{prefix}datasets.{name}"
+        problems += _problems(own, _part(schema, definitions["sources"][dataset["source"]]), path)
+    experiments = {}
+    for name, experiment in params["experiments"].items():
+        path = f"{prefix}experiments.{name}"
+        if experiment["dataset"] not in params["datasets"]:
+            problems.append(
+                f"{path}.dataset: there is no dataset {experiment['dataset']!r};"
+                f" there are {', '.join(params['datasets'])}"
+            )
+        wrong = set()
+        for family, common in experiment["families"].items():
+            part = _part(schema, {**definitions["families"][family], "required": []})
+            if found := _problems(common, part, f"{path}.families.{family}"):
+                problems += found
+                wrong.add(family)  # named once, and not for each model of the family
+        models = {}
+        for model, entry in experiment["models"].items():
+            own = {key: value for key, value in entry.items() if key not in MODEL_KEYS}
+            family = definitions["families"][entry["family"]]
+            settings = {**experiment["families"].get(entry["family"], {}), **own}
+            if entry["family"] not in wrong:
+                problems += _problems(settings, _part(schema, family), f"{path}.models.{model}")
+            whole = {"family": entry["family"], "settings": settings}
+            for section in ("training", "sampling"):
+                whole[section] = merge(experiment[section], entry.get(section, {}))
+                part = _part(schema, definitions[section])
+                problems += _problems(whole[section], part, f"{path}.models.{model}.{section}")
+            models[model] = whole
+        experiments[name] = {**experiment, "models": models}
+    _raise(problems)
+    return {**params, "experiments": experiments}
+
+
+def _part(schema: dict, part: dict) -> dict:
+    return {**part, "$defs": schema["$defs"]}
+
+
+def _problems(value: Any, schema: dict, prefix: str) -> list[str]:
+    """What a schema finds wrong with a value, each with the path of the parameter."""
+    found = []
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
+        path = ".".join([prefix.rstrip("."), *map(str, error.absolute_path)]).strip(".")
+        if error.validator == "additionalProperties":
+            known = list(error.schema.get("properties", {}))
+            for key in sorted(set(error.instance) - set(known)):
+                found.append(f"{path}.{key}: unknown parameter".lstrip(".") + _guess(key, known))
+        else:
+            found.append(f"{path or 'params.yaml'}: {error.message}")
+    return found
+
+
+def _guess(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _raise(problems: list[str]) -> None:
+    if problems:
+        raise InputError("params.yaml is wrong:\n  " + "\n  ".join(problems))

@@ -1,0 +1,81 @@
+"""Fresh checkouts of the working tree, and what Snakemake and DVC do in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def fresh_checkout(target: Path) -> Path:
+    """A git repository at `target` with the files of the working tree, committed."""
+    listed = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], ROOT)
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target / name)
+    run(["git", "init", "-q"], target)
+    commit_all(target)
+    return target
+
+
+def commit_all(checkout: Path) -> None:
+    run(["git", "add", "-A"], checkout)
+    run(["git", "commit", "-q", "--allow-empty", "-m", "state"], checkout)
+
+
+def environment() -> dict[str, str]:
+    """This interpreter's tools on the path, and a git author, whatever the machine has."""
+    tools = Path(sys.executable).parent
+    names = {
+        f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    return {**os.environ, **names, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+
+
+def run(command: list[str], folder: Path, check: bool = True) -> str:
+    """What a command prints, both streams; fails with it where the command fails."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if check and done.returncode:
+        raise AssertionError(f"{' '.join(command)} in {folder} failed:\n{done.stdout[-6000:]}")
+    return done.stdout
+
+
+def snakemake(checkout: Path, *arguments: str, cores: str = "all", check: bool = True) -> str:
+    return run(["snakemake", "--cores", cores, *arguments], checkout, check)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replaces a text that stands once in a file."""
+    text = path.read_text()
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+    path.write_text(text.replace(old, new))
+
+
+class Jobs:
+    """Counts the jobs that really ran since it was made: each leaves a new benchmark file."""
+
+    def __init__(self, checkout: Path) -> None:
+        self.logs = checkout / "logs"
+        self.before = self._times()
+
+    def _times(self) -> dict[str, int]:
+        return {
+            p.relative_to(self.logs).with_suffix("").as_posix(): p.stat().st_mtime_ns
+            for p in self.logs.rglob("*.tsv")
+        }
+
+    def ran(self) -> set[str]:
+        """Such as {"train/monophonic.basic"}."""
+        return {job for job, time in self._times().items() if self.before.get(job) != time}

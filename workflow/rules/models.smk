@@ -1,0 +1,65 @@
+# Arrays to models.
+#
+#   train     -> results/models/{experiment}/{model}   weights, log, validation
+#   score     -> results/scores/{experiment}/{model}   held-out likelihood by test piece
+
+
+def trained_models(folder, experiments=EXPERIMENTS):
+    """A folder's entry for every model of some experiments."""
+    return [f"{folder}/{e}/{m}" for e in experiments for m in EXPERIMENTS[e]["models"]]
+
+
+def family(wildcards):
+    return EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]["family"]
+
+
+rule models:
+    input:
+        trained_models("results/models"),
+
+
+rule train:
+    input:
+        params=lambda w: SNAPSHOTS["train", f"{w.experiment}/{w.model}"],
+        code=lambda w: code_of("train", family=family(w)),
+        encoded=encoded,
+    output:
+        directory("results/models/{experiment}/{model}"),
+    log:
+        "logs/train/{experiment}.{model}.log",
+    benchmark:
+        "logs/train/{experiment}.{model}.tsv"
+    # Trainings are the longest jobs: started first, they leave no core idle at the end.
+    priority: 1
+    threads: PARAMS["threads"]
+    params:
+        checkpoint=".checkpoints/{experiment}.{model}.pt",
+    shell:
+        "{RUN} train"
+        " --params {input.params}"
+        " --encoded {input.encoded}"
+        " --checkpoint {params.checkpoint}"
+        " --out {output}"
+        " 2>&1 | tee {log}"
+
+
+rule score:
+    input:
+        params=lambda w: SNAPSHOTS["score", f"{w.experiment}/{w.model}"],
+        code=lambda w: code_of("score", family=family(w)),
+        model="results/models/{experiment}/{model}",
+        encoded=encoded,
+    output:
+        directory("results/scores/{experiment}/{model}"),
+    log:
+        "logs/score/{experiment}.{model}.log",
+    benchmark:
+        "logs/score/{experiment}.{model}.tsv"
+    threads: PARAMS["threads"]
+    shell:
+        "{RUN} score"
+        " --params {input.params}"
+        " --model {input.model}"
+        " --encoded {input.encoded}"
+        " --out {output}"
+        " 2>&1 | tee {log}"

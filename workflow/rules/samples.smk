@@ -1,0 +1,84 @@
+# Models to music.
+#
+#   sample    -> results/samples/{experiment}/{model}   one MIDI file a piece; `real` is the test set
+#   evaluate  -> results/metrics/{experiment}/{model}   one row a piece, from the MIDI files alone
+
+
+def all_sets(folder, experiments=EXPERIMENTS):
+    """A folder's entry for every model and for the real pieces."""
+    return trained_models(folder, experiments) + [
+        f"{folder}/{e}/real" for e in experiments
+    ]
+
+
+def representation(wildcards):
+    return EXPERIMENTS[wildcards.experiment]["representation"]["name"]
+
+
+rule samples:
+    input:
+        all_sets("results/samples"),
+
+
+rule sample:
+    input:
+        params=lambda w: SNAPSHOTS["sample", f"{w.experiment}/{w.model}"],
+        code=lambda w: code_of(
+            "sample", family=family(w), representation=representation(w)
+        ),
+        model="results/models/{experiment}/{model}",
+        encoded=encoded,
+    output:
+        directory("results/samples/{experiment}/{model}"),
+    log:
+        "logs/sample/{experiment}.{model}.log",
+    benchmark:
+        "logs/sample/{experiment}.{model}.tsv"
+    wildcard_constraints:
+        model="(?!real$)[^/]+",
+    threads: PARAMS["threads"]
+    shell:
+        "{RUN} sample"
+        " --params {input.params}"
+        " --model {input.model}"
+        " --encoded {input.encoded}"
+        " --out {output}"
+        " 2>&1 | tee {log}"
+
+
+rule sample_real:
+    input:
+        params=lambda w: SNAPSHOTS["sample", f"{w.experiment}/real"],
+        code=lambda w: code_of("sample", representation=representation(w)),
+        encoded=encoded,
+    output:
+        directory("results/samples/{experiment}/real"),
+    log:
+        "logs/sample/{experiment}.real.log",
+    benchmark:
+        "logs/sample/{experiment}.real.tsv"
+    shell:
+        "{RUN} sample"
+        " --params {input.params}"
+        " --encoded {input.encoded}"
+        " --out {output}"
+        " 2>&1 | tee {log}"
+
+
+rule evaluate:
+    input:
+        params=lambda w: SNAPSHOTS["evaluate", f"{w.experiment}/{w.model}"],
+        code=code_of("evaluate"),
+        samples="results/samples/{experiment}/{model}",
+    output:
+        directory("results/metrics/{experiment}/{model}"),
+    log:
+        "logs/evaluate/{experiment}.{model}.log",
+    benchmark:
+        "logs/evaluate/{experiment}.{model}.tsv"
+    shell:
+        "{RUN} evaluate"
+        " --params {input.params}"
+        " --samples {input.samples}"
+        " --out {output}"
+        " 2>&1 | tee {log}"
