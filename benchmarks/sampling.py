@@ -20,7 +20,6 @@ from neuralmusic.sample import generate
 
 MODELS = ("basic", "attn_res_emb")
 ROUNDS = 3
-STEPS = 240  # of each piece of ours; more would only make its start-up weigh less
 REFERENCE_TOKENS = 60
 
 
@@ -32,13 +31,14 @@ def measure(params: dict) -> Iterator[Line]:
         torch.manual_seed(0)
         model = build_model(job).to(device).eval()
         sampling = job["sampling"]
-        window = job["training"]["window_steps"]
+        window, precision = job["training"]["window_steps"], job["training"]["precision"]
+        steps = round(sampling["seconds"] * job["representation"]["steps_per_second"])
         primers = np.random.default_rng(0).integers(0, model.classes, (sampling["pieces"], window))
         ours, reference = [], []
         for _ in range(ROUNDS):
             began = time.perf_counter()
-            generate(model, primers, STEPS, sampling, 0, device)
-            ours.append(len(primers) * STEPS / (time.perf_counter() - began))
+            generate(model, primers, steps, sampling, precision, 0, device)
+            ours.append(len(primers) * steps / (time.perf_counter() - began))
             began = time.perf_counter()
             recompute_window(model, primers[0], REFERENCE_TOKENS, window, device)
             reference.append(REFERENCE_TOKENS / (time.perf_counter() - began))

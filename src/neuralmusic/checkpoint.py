@@ -72,7 +72,8 @@ def load_checkpoint(path: Path, wanted: str, device: torch.device) -> dict | Non
         return None
     try:
         state = torch.load(path, map_location=device, weights_only=True)
-    # torch answers damaged bytes with many kinds of exceptions.
+    # torch answers damaged bytes with many kinds of exceptions, and with advice to trust them.
     except Exception as error:
-        raise InputError(f"the checkpoint {path} is damaged ({error}); delete it") from error
-    return state if state.get("fingerprint") == wanted else None
+        reason = type(error).__name__
+        raise InputError(f"the checkpoint {path} is damaged ({reason}); delete it") from error
+    return state if isinstance(state, dict) and state.get("fingerprint") == wanted else None

@@ -28,6 +28,7 @@ def writing(path: Path, binary: bool = False) -> Iterator[IO[Any]]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_dead(path)
         mode, text = ("wb", None) if binary else ("w", "utf-8")
         newline = None if binary else "\n"  # the same bytes on every system
         with beside.open(mode, encoding=text, newline=newline) as file:
@@ -66,7 +67,7 @@ def _sweep_dead(path: Path) -> None:
     for left in path.parent.glob(f".{path.name}.*.part"):
         process = left.name.split(".")[-2]
         if process.isdecimal() and not _is_another_alive(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
 
 
 def _is_another_alive(process: int) -> bool:

@@ -58,12 +58,15 @@ def _in_time(file: mido.MidiFile, time: str) -> tuple[list[tuple[float, mido.Mes
     """All messages with their absolute time in seconds, and the time of the last event."""
     if file.ticks_per_beat <= 0:
         raise MidiError(f"division {file.ticks_per_beat} is not in ticks per quarter")
-    per_tick = SECONDS_PER_BEAT / file.ticks_per_beat
+    # Counted in whole ticks from the last change of tempo: summed seconds would drift, and a note
+    # that lies half-way between two steps would fall to either.
+    beat_seconds, tick, changed_tick, changed_seconds = SECONDS_PER_BEAT, 0, 0, 0.0
     now, messages = 0.0, []
     for message in mido.merge_tracks(file.tracks, skip_checks=True):
-        now += message.time * per_tick
+        tick += message.time
+        now = changed_seconds + (tick - changed_tick) * beat_seconds / file.ticks_per_beat
         if message.type == "set_tempo" and time == "seconds":
-            per_tick = message.tempo / 1e6 / file.ticks_per_beat
+            beat_seconds, changed_tick, changed_seconds = message.tempo / 1e6, tick, now
         messages.append((now, message))
     return messages, now
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import trange
 
 from neuralmusic.checkpoint import load_model
-from neuralmusic.device import prepare_torch
+from neuralmusic.device import computes_in_bfloat16, prepare_torch
 from neuralmusic.files import InputError, write_csv
 from neuralmusic.midi import write_midi
 from neuralmusic.models.model import Model
@@ -42,7 +42,8 @@ def sample(params: dict, model_folder: Path | None, encoded: Path, out: Path) ->
         model = load_model(params, model_folder, device)
         sources, primers = draw_primers(params, encoded, model.classes)
         seed = derive(params["seed"], "sample", params["experiment"], params["model"])
-        sampled = list(generate(model, primers, steps, sampling, seed, device))
+        precision = params["training"]["precision"]
+        sampled = list(generate(model, primers, steps, sampling, precision, seed, device))
     rows = []
     for index, (classes, source) in enumerate(zip(sampled, sources, strict=True)):
         decoded = representation.decode(classes, steps_per_second)
@@ -88,23 +89,33 @@ def generate(
     primers: np.ndarray,
     steps: int,
     sampling: dict,
+    precision: str,
     seed: int,
     device: torch.device,
 ) -> np.ndarray:
-    """Continues every primer (N, P) by `steps` steps: classes (N, steps), int16."""
+    """Continues every primer (N, P) by `steps` steps: classes (N, steps), int16.
+
+    `precision` is that of matrix products, as in training.
+    """
     generator = torch.Generator(device).manual_seed(seed)
-    logits, state = model(torch.from_numpy(primers).to(device))
-    logits = logits[:, -1]
+    given = torch.from_numpy(primers).to(device)  # (N, P), then (N, 1)
+    state = None
     sampled = np.empty((len(primers), steps), dtype=np.int16)
-    for step in trange(steps, desc="sampling", disable=None, leave=False):
-        probabilities = torch.softmax(
-            restrict(logits, sampling["temperature"], sampling["top_k"], sampling["top_p"]), dim=-1
-        )
-        chosen = torch.multinomial(probabilities, 1, generator=generator)  # (N, 1)
-        sampled[:, step] = chosen[:, 0].cpu().numpy()
-        if step + 1 < steps:
-            logits, state = model(chosen, state)
-            logits = logits[:, -1]
+    # One context for all steps: it keeps the weights that it rounds.
+    with torch.autocast(
+        device.type, torch.bfloat16, enabled=computes_in_bfloat16(precision, device)
+    ):
+        for step in trange(steps, desc="sampling", disable=None, leave=False):
+            logits, state = model(given, state)
+            restricted = restrict(
+                logits[:, -1].float(),
+                sampling["temperature"],
+                sampling["top_k"],
+                sampling["top_p"],
+            )
+            probabilities = torch.softmax(restricted, dim=-1)
+            given = torch.multinomial(probabilities, 1, generator=generator)
+            sampled[:, step] = given[:, 0].cpu().numpy()
     return sampled
 
 

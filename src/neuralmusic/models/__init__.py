@@ -8,9 +8,9 @@ The module it builds has one method for all uses,
     forward(inputs, state=None) -> (logits, state)
 
 `inputs` (B, T) are the classes *before* the T steps that `logits` (B, T, V) predict; the class V
-stands for the start of a piece. Given back, the returned state continues where the call ended, so
-that any cut of a sequence into calls gives the same logits. A model that is counted rather than
-trained by gradient has `fit(pieces)`.
+stands for the start of a piece. Given back (once: a state may be changed in place), the returned
+state continues where the call ended, so that any cut of a sequence into calls gives the same
+logits. A model that is counted rather than trained by gradient has `fit(pieces)`.
 
 Axes: B batch, T steps, V classes, D width, W window.
 """

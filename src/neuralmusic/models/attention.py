@@ -11,14 +11,14 @@ from torch.nn import functional
 
 @dataclass
 class KeptWindow:
-    """The keys and values (B, W, D) of the last W steps, each in the slot `step % W`.
+    """The keys and values of the last W steps, each in the slot `step % W`, in float32.
 
     The order within the ring does not matter to attention, so that keeping one more step costs
     one write. `steps` (W,) names the step in each slot, -1 where there is none yet.
     """
 
-    keys: Tensor
-    values: Tensor
+    keys: Tensor  # (B, W, D)
+    values: Tensor  # (B, D, W): the layout in which one query's product is fastest
     steps: Tensor
     next_step: int
 
@@ -40,15 +40,15 @@ def attend(
         return _sdpa(queries, keys, values, scale, is_causal=True)
     if kept is not None and length == 1:
         _keep(kept, keys, values)
-        filled = min(kept.next_step, window_steps)
-        return _sdpa(queries, kept.keys[:, :filled], kept.values[:, :filled], scale)
+        return _one_query(queries, kept, scale)
     at = now = torch.arange(length, device=queries.device)
     new_keys, new_values = keys, values
     if kept is not None:
         now = now + kept.next_step
         at = torch.cat([kept.steps, now])
+        queries, keys, values = queries.float(), keys.float(), values.float()
         keys = torch.cat([kept.keys, keys], dim=1)
-        values = torch.cat([kept.values, values], dim=1)
+        values = torch.cat([kept.values.transpose(1, 2), values], dim=1)
     age = now[:, None] - at[None, :]
     visible = (age >= 0) & (age < window_steps) & (at >= 0)[None, :]
     attended = _sdpa(queries, keys, values, scale, mask=visible)
@@ -63,9 +63,11 @@ def _keep(kept: KeptWindow, keys: Tensor, values: Tensor) -> None:
     length = keys.shape[1]
     new = torch.arange(kept.next_step, kept.next_step + length, device=keys.device)
     new = new[-window_steps:]
-    slots = new % window_steps
-    kept.keys[:, slots] = keys[:, -window_steps:]
-    kept.values[:, slots] = values[:, -window_steps:]
+    # A slice, where one step is kept, is written several times as fast as a list of slots.
+    at = kept.next_step % window_steps
+    slots = slice(at, at + 1) if length == 1 else new % window_steps
+    kept.keys[:, slots] = keys[:, -window_steps:].float()
+    kept.values[:, :, slots] = values[:, -window_steps:].transpose(1, 2).float()
     kept.steps[slots] = new
     kept.next_step += length
 
@@ -74,11 +76,21 @@ def empty_window(like: Tensor, window_steps: int) -> KeptWindow:
     """A ring with no step in it, for keys shaped like `like` (B, T, D)."""
     batch, _, width = like.shape
     return KeptWindow(
-        keys=like.new_zeros(batch, window_steps, width),
-        values=like.new_zeros(batch, window_steps, width),
+        keys=like.new_zeros(batch, window_steps, width, dtype=torch.float32),
+        values=like.new_zeros(batch, width, window_steps, dtype=torch.float32),
         steps=torch.full((window_steps,), -1, device=like.device),
         next_step=0,
     )
+
+
+def _one_query(queries: Tensor, kept: KeptWindow, scale: float) -> Tensor:
+    """Attention of one step (B, 1, D) to all that is kept, several times as fast as the general."""
+    filled = min(kept.next_step, len(kept.steps))
+    # Reading the kept steps is what takes time: no copy of them in another precision.
+    with torch.autocast(queries.device.type, enabled=False):
+        scores = kept.keys[:, :filled] @ queries.float().transpose(1, 2)  # (B, W, 1)
+        weights = torch.softmax(scores * scale, dim=1)
+        return (kept.values[:, :, :filled] @ weights).transpose(1, 2)
 
 
 def _sdpa(

@@ -82,13 +82,13 @@ class Rnn(Model):
         `whole_window` lets attention see all T steps, later ones too (objective "last").
         """
         x = self._input(inputs)  # (B, T, V or E)
-        x, first = self.first(x, state.first if state else None)  # (B, T, D)
+        x, first = self._recur(self.first, x, state.first if state else None)  # (B, T, D)
         x = self.dropout(x)
         window = state.window if state else None
         if self.attention:
             attended, window = self._attend(x, window, whole_window)
             x = x + attended if self.residual else attended
-        x, second = self.second(x, state.second if state else None)
+        x, second = self._recur(self.second, x, state.second if state else None)
         return self.dense(self.dropout(x)), State(first, second, window)
 
     def _input(self, inputs: Tensor) -> Tensor:
@@ -96,6 +96,24 @@ class Rnn(Model):
             return self.embedding(inputs)
         # The start of a piece is class V: the one-hot vector of no class, all zeros.
         return functional.one_hot(inputs, self.classes + 1)[..., :-1].to(self.dense.weight.dtype)
+
+    def _recur(
+        self, lstm: nn.LSTM, x: Tensor, state: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """An LSTM layer; one carried step is computed here, with a cell that stays in float32.
+
+        nn.LSTM would reorder its weights for every call, and carry a cell rounded to bfloat16.
+        """
+        if state is None or x.shape[1] > 1 or self.training:
+            return lstm(x, state)
+        hidden, cell = state[0][0], state[1][0]  # (B, D)
+        of_input, of_hidden, input_bias, hidden_bias = lstm.all_weights[0]
+        gates = functional.linear(x[:, 0], of_input, input_bias)
+        gates = gates + functional.linear(hidden, of_hidden, hidden_bias)
+        update, forget, new, output = gates.float().chunk(4, dim=1)
+        cell = forget.sigmoid() * cell.float() + update.sigmoid() * new.tanh()
+        hidden = output.sigmoid() * cell.tanh()
+        return hidden[:, None], (hidden[None], cell[None])
 
     def _attend(
         self, x: Tensor, window: KeptWindow | None, whole_window: bool

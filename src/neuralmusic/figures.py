@@ -1,0 +1,47 @@
+"""The figures of the experiments, each a PNG and an SVG whose bytes depend on the data alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib import style
+from matplotlib.figure import Figure
+
+from neuralmusic import jobs
+from neuralmusic.compare import experiment_params
+from neuralmusic.files import InputError, writing
+from neuralmusic.plots.distances import distance_densities
+from neuralmusic.plots.loss import training_loss
+from neuralmusic.plots.pianoroll import pianorolls
+from neuralmusic.plots.run import Run
+from neuralmusic.plots.transitions import transition_matrices
+
+STYLE = Path(__file__).with_name("neuralmusic.mplstyle")
+# What would differ between two drawings, or between versions of matplotlib.
+NO_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+
+# A kind may stand under several names: `jobs.FIGURES` says which experiment each name is of.
+FIGURES: dict[str, Callable[[Run], Figure]] = {
+    "figure_5_2": training_loss,
+    "figure_5_3": pianorolls,
+    "figure_5_5": transition_matrices,
+    "figure_5_6": distance_densities,
+}
+
+
+def draw(name: str, params: Mapping[str, Any], results: Path, data: Path) -> None:
+    """Writes results/figures/{name}.png and {name}.svg.
+
+    Raises InputError where there is no such figure, or a file that it is drawn from is missing.
+    """
+    if name not in FIGURES:
+        raise InputError(f"no figure {name!r}; there are {', '.join(FIGURES)}")
+    experiment = jobs.experiment_of(name)
+    run = Run(experiment, experiment_params(params, experiment), Path(results), Path(data))
+    with style.context(["default", str(STYLE)]):  # whatever the user's own style is
+        figure = FIGURES[name](run)
+        for ending, metadata in NO_METADATA.items():
+            with writing(run.results / "figures" / f"{name}.{ending}", binary=True) as file:
+                figure.savefig(file, format=ending, metadata=metadata)

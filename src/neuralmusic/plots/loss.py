@@ -1,0 +1,113 @@
+"""Loss over training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from neuralmusic.compare import read_csv
+from neuralmusic.plots.run import DASHED, REMARK, Run
+
+SKIPPED = 0.2  # the share of training that is too steep to set the limits of a loss axis
+
+
+def training_loss(run: Run) -> Figure:
+    """Loss in training and held out, by epoch (thesis figure 5.2)."""
+    logs = {
+        model: read_csv(run.folder("models", model) / "log.csv", []).sort_values("epoch")
+        for model in run.models
+    }
+    figure = Figure(figsize=(9.6, 4.2))
+    panels = figure.subplots(1, 2, sharex=True)
+    columns = ("train_loss", "valid_loss")
+    last = max((int(log["epoch"].max()) for log in logs.values()), default=1)
+    for axes, column in zip(panels, columns, strict=True):
+        for model, log in logs.items():
+            colour = run.colours[model]
+            if len(log) == 1:  # fitted at once: there is no course to draw
+                axes.axhline(log[column].iloc[0], color=colour, linestyle=DASHED, linewidth=1.2)
+            else:
+                axes.plot(log["epoch"], log[column], color=colour)
+                if column == "valid_loss" and log[column].notna().any():
+                    best = log.loc[log[column].idxmin()]
+                    axes.plot(
+                        best["epoch"],
+                        best[column],
+                        "o",
+                        color=colour,
+                        markersize=6,
+                        markeredgecolor="white",
+                        markeredgewidth=0.8,
+                        zorder=3,
+                        clip_on=False,
+                    )
+        axes.set_xlim(1 if last > 1 else 0.5, last if last > 1 else 1.5)
+        axes.set_xlabel(_epoch_label(logs.values()))
+        _focus_on_late_losses(axes, {model: log[column] for model, log in logs.items()})
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    panels[0].set(title="training windows, with dropout", ylabel="loss (nats per step)")
+    panels[1].set_title("held-out (validation) pieces")
+    names = [_with_best(model, log) for model, log in logs.items()]
+    lines = [
+        Line2D([], [], color=run.colours[model], linestyle=DASHED if len(log) == 1 else "-")
+        for model, log in logs.items()
+    ]
+    dot = Line2D([], [], color=REMARK, marker="o", linestyle="", markersize=5)
+    figure.legend(
+        [*lines, dot],
+        [*names, "lowest: the weights kept"],
+        loc="outside right upper",
+        title="model, lowest held-out loss",
+        title_fontsize=8,
+        alignment="left",
+    )
+    figure.suptitle(f"Loss of the models of the {run.experiment} experiment", x=0.01, ha="left")
+    return figure
+
+
+def _focus_on_late_losses(axes: Axes, losses: Mapping[str, pd.Series]) -> None:
+    """Limits the loss axis to what differs between models: all but the first, steep epochs.
+
+    A constant line is shown if it no more than doubles that range, else its place is told.
+    """
+    late = [of.iloc[int(len(of) * SKIPPED) :] for of in losses.values() if len(of) > 1]
+    values = _finite(np.concatenate(late or list(losses.values()) or [np.zeros(0)]))
+    if not len(values):
+        return
+    low, high = float(values.min()), float(values.max())
+    beyond = []
+    for model, of in losses.items():
+        constant = float(of.iloc[0]) if len(of) == 1 else np.nan
+        if constant > 2 * high - low:
+            beyond.append(f"({model} lies above, at {constant:.3f})")
+        elif np.isfinite(constant):
+            low, high = min(low, constant), max(high, constant)
+    pad = 0.06 * (high - low) or 0.05
+    axes.set_ylim(low - pad, high + pad)
+    if beyond:
+        axes.set_xlabel("\n".join([axes.get_xlabel(), *beyond]))
+
+
+def _finite(values: Any) -> np.ndarray:
+    array = np.asarray(values, dtype=np.float64)
+    return array[np.isfinite(array)]
+
+
+def _epoch_label(logs: Any) -> str:
+    """The axis of epochs, with the steps of an epoch where all models make equally many."""
+    steps = {int(s) for log in logs if len(log) > 1 for s in log["step"].diff().dropna()}
+    return f"epoch of {steps.pop():,} training steps" if len(steps) == 1 else "epoch"
+
+
+def _with_best(model: str, log: pd.DataFrame) -> str:
+    best = log["valid_loss"].min()
+    if not np.isfinite(best):
+        return f"{model}: no finite loss"
+    epoch = int(log.loc[log["valid_loss"].idxmin(), "epoch"])
+    return f"{model}: {best:.3f}" + (f", epoch {epoch}" if len(log) > 1 else "")

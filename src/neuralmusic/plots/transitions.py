@@ -1,0 +1,55 @@
+"""Pitch-class transition matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from neuralmusic.compare import REAL
+from neuralmusic.measures.distances import kl_divergence
+from neuralmusic.measures.pitch import CLASSES
+from neuralmusic.plots.run import CLASS_NAMES, Run, say
+
+
+def transition_matrices(run: Run) -> Figure:
+    """Pitch-class transitions of each model and the real set, one scale (thesis figure 5.5)."""
+    names = [REAL, *run.models]
+    counts = {name: run.metrics(name).transition_counts.sum(axis=0) for name in names}
+    shares = {name: count / max(count.sum(), 1) for name, count in counts.items()}
+    highest = max(float(share.max()) for share in shares.values()) or 1.0
+    across = min(4, len(names))
+    down = -(-len(names) // across)
+    figure = Figure(figsize=(2.45 * across + 0.9, 2.62 * down + 0.4))
+    panels = figure.subplots(down, across, squeeze=False)
+    scale = ScalarMappable(Normalize(0, highest), "magma_r")
+    for index, axes in enumerate(panels.flat):
+        if index >= len(names):
+            axes.set_axis_off()
+            continue
+        name = names[index]
+        matrix = shares[name].reshape(CLASSES, CLASSES)
+        axes.pcolormesh(matrix, cmap=scale.cmap, norm=scale.norm, edgecolor="face", linewidth=0.2)
+        axes.set_aspect("equal")
+        axes.invert_yaxis()
+        axes.grid(False)
+        axes.tick_params(length=0, labelsize=6.5)
+        axes.set_xticks(np.arange(CLASSES) + 0.5, CLASS_NAMES)
+        axes.set_yticks(np.arange(CLASSES) + 0.5, CLASS_NAMES)
+        axes.set(
+            xlabel="to" if index + across >= len(names) else "",
+            ylabel="from" if index % across == 0 else "",
+        )
+        kl = float(kl_divergence(counts[REAL], counts[name]))
+        told = f", KL {kl:.4f}" if name != REAL and np.isfinite(kl) else ""
+        axes.set_title(f"{name}{told}")
+        if not counts[name].sum():
+            say(axes, "no transitions")
+    figure.colorbar(scale, ax=panels, label="share of all transitions", shrink=0.75, aspect=30)
+    figure.suptitle(
+        f"Pitch-class transitions, {run.experiment} experiment; KL(real ‖ model) in nats",
+        x=0.01,
+        ha="left",
+    )
+    return figure

@@ -1,0 +1,159 @@
+"""The command line: every verb on a tiny line from files to measures, and what failures say."""
+
+import copy
+import json
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+
+from neuralmusic import config, jobs
+from neuralmusic.__main__ import VERBS, main
+from neuralmusic.code import code_of
+from neuralmusic.midi import write_midi
+from tests.constructed import drawn
+from tests.tiny import PARAMS, RAW, ROOT, contents, corpus, job, untrained
+
+
+def call(verb: str, params: dict | None, folder, *names: str, **paths) -> int:
+    """Runs a verb with its parameters written as the workflow does."""
+    arguments = [verb, *names]
+    if params is not None:
+        (folder / "params.json").write_text(json.dumps(params))
+        arguments += ["--params", str(folder / "params.json")]
+    for option, value in paths.items():
+        arguments += [f"--{option}", str(value)]
+    return main(arguments)
+
+
+def test_the_line_from_files_to_measures(tmp_path, capsys):
+    """Each verb reads what the one before wrote, and leaves a copy of its parameters."""
+    home, line = tmp_path / "music", tmp_path / "line"
+    for index, tune in enumerate(drawn(1, 40, notes=20)):
+        write_midi(home / f"{index}.mid", tune.cut(6.0))
+    settings = {"source": "folder", "path": str(home), "time": "seconds", "sustain_pedal": True}
+    resolved = copy.deepcopy(PARAMS) | {"datasets": {"mine": settings}}
+    resolved["experiments"]["monophonic"]["dataset"] = "mine"
+    raw, notes, splits, encoded = (line / name for name in ("raw", "notes", "splits", "encoded"))
+    model, samples, real = line / "model", line / "samples", line / "real"
+
+    def run(verb: str, params: dict, out, **paths) -> None:
+        assert call(verb, params, tmp_path, out=out, **paths) == 0, capsys.readouterr().err
+        assert json.loads((out / "params.json").read_text()) == params
+
+    of_dataset = {
+        verb: jobs.dataset_parameters(resolved, "mine", verb)
+        for verb in ("fetch", "convert", "split")
+    }
+    run("fetch", of_dataset["fetch"], raw, workers=1)
+    run("convert", of_dataset["convert"], notes, raw=raw, workers=1)
+    run("split", of_dataset["split"], splits, notes=notes)
+    representation = {"representation": resolved["experiments"]["monophonic"]["representation"]}
+    run("encode", representation, encoded, notes=notes, splits=splits)
+    params = job("basic")
+    run("train", params, model, encoded=encoded, checkpoint=line / "checkpoint.pt")
+    assert not (line / "checkpoint.pt").exists()  # the training is over
+    run("sample", params, samples, model=model, encoded=encoded)
+    real_params = jobs.model_parameters(resolved, "monophonic", "real", "sample")
+    run("sample", real_params, real, encoded=encoded)
+    run("score", params, line / "scores", model=model, encoded=encoded)
+    for folder in (samples, real):
+        run("evaluate", params, line / "metrics", samples=folder)
+        measured = pd.read_csv(line / "metrics/pieces.csv")
+        assert measured["file"].tolist() == pd.read_csv(folder / "pieces.csv")["file"].tolist()
+    test_pieces = (pd.read_csv(splits / "split.csv")["split"] == "test").sum()
+    assert len(measured) == test_pieces == len(pd.read_csv(line / "scores/heldout.csv"))
+    assert (measured["length_seconds"] == 6).all()
+    assert not [path for path in line.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main([verb, "--help"])
+    assert exit_.value.code == 0
+    assert f"neuralmusic {verb}" in capsys.readouterr().out
+    if verb != "sweep":  # which needs a project, not arguments
+        with pytest.raises(SystemExit) as exit_:
+            main([verb])
+        assert exit_.value.code == 2
+        assert "--params" in capsys.readouterr().err
+        assert code_of(verb)
+
+
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["train", "--loud"]])
+def test_an_unknown_verb_or_option_exits_non_zero(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: neuralmusic" in capsys.readouterr().err
+
+
+def failing(verb: str, tmp_path) -> int:
+    """A call of a verb with an input that cannot do; its output is `out`."""
+    out = tmp_path / "out"
+    if verb == "fetch":
+        params = {"source": "folder", "path": str(tmp_path / "nowhere")}
+        return call(verb, params, tmp_path, out=out)
+    if verb == "sample":
+        params = job("basic", sampling={"primer_steps": 1000})
+        encoded = corpus(tmp_path / "corpus")
+        model = untrained(params, tmp_path / "model")
+        return call(verb, params, tmp_path, model=model, encoded=encoded, out=out)
+    return call(
+        verb,
+        job("basic"),
+        tmp_path,
+        encoded=tmp_path / "nowhere",
+        checkpoint=tmp_path / "c",
+        out=out,
+    )
+
+
+@pytest.mark.parametrize(
+    ("verb", "word"), [("fetch", "nowhere"), ("sample", "1000 steps"), ("train", "nowhere")]
+)
+def test_a_verb_that_fails_says_why_and_leaves_the_output_before(verb, word, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/old.txt").write_text("old")
+    assert failing(verb, tmp_path) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith(f"neuralmusic {verb}: ")
+    assert word in said
+    assert contents(tmp_path / "out") == {"old.txt": b"old"}
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_bug_is_not_dressed_up_as_the_users_fault(tmp_path, monkeypatch):
+    def broken(options):
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(VERBS, "fetch", broken)
+    with pytest.raises(ZeroDivisionError):
+        call("fetch", {}, tmp_path, out=tmp_path / "out")
+
+
+def test_sweep_deletes_what_params_no_longer_has(tmp_path, monkeypatch, capsys):
+    for path in (config.PARAMS, config.SCHEMA):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, tmp_path / path)
+    raw = copy.deepcopy(RAW)
+    gone = list(raw["experiments"]["monophonic"]["models"])[-1]
+    del raw["experiments"]["monophonic"]["models"][gone]
+    (tmp_path / config.PARAMS).write_text(yaml.safe_dump(raw, sort_keys=False))
+    kept = [copied for _, copied in jobs.all_jobs(PARAMS).values() if f"/{gone}/" not in copied]
+    swept = [f"results/{folder}/monophonic/{gone}/a" for folder in jobs.MODEL_FOLDERS.values()]
+    for name in [*kept, *swept]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep"]) == 0
+    assert f"{len(swept)} deleted" in capsys.readouterr().out
+    left = set(contents(tmp_path)) - {config.PARAMS.as_posix(), config.SCHEMA.as_posix()}
+    assert left == set(kept)
+    assert main(["sweep"]) == 0
+    assert "0 deleted" in capsys.readouterr().out
+    (tmp_path / config.PARAMS).write_text("sead: 1")
+    assert main(["sweep"]) == 1
+    assert "did you mean 'seed'" in capsys.readouterr().err

@@ -1,0 +1,360 @@
+"""Every source, and the way of its files to arrays: fetch, convert, split, encode."""
+
+import dataclasses
+import os
+import zipfile
+from contextlib import nullcontext
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from neuralmusic import prepare
+from neuralmusic.datasets import DATASETS, music21_corpus
+from neuralmusic.datasets.source import Source
+from neuralmusic.files import InputError, write_csv
+from neuralmusic.midi import read_midi, write_midi
+from neuralmusic.notes import NoteList, load_notes, save_notes
+from neuralmusic.representations import REPRESENTATIONS
+from tests.constructed import drawn, melody
+from tests.tiny import contents
+
+TUNES = drawn(1, 6)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_source_says_what_and_whose_it_is(name):
+    about = DATASETS[name].ABOUT
+    assert isinstance(about, Source)
+    for field in dataclasses.fields(about):
+        assert getattr(about, field.name).strip(), field.name
+
+
+# The user's own files.
+
+
+def midi_bytes(tmp_path, tune: NoteList) -> bytes:
+    write_midi(tmp_path / "tune.mid", tune)
+    return (tmp_path / "tune.mid").read_bytes()
+
+
+def fetch(path, out, workers=1) -> dict[str, str]:
+    """What `fetch` of a folder or zip rejects; the files go to `out`."""
+    out.mkdir()
+    prepare.fetch({"source": "folder", "path": str(path)}, out, workers)
+    return rejected(out)
+
+
+def rejected(folder) -> dict[str, str]:
+    table = pd.read_csv(folder / "rejected.csv", keep_default_na=False)
+    return dict(zip(table["file"], table["reason"], strict=True))
+
+
+def fetched(out) -> list[str]:
+    table = pd.read_csv(out / "manifest.csv")
+    assert [(out / file).stat().st_size for file in table["file"]] == table["bytes"].tolist()
+    return table["file"].tolist()
+
+
+def test_a_folder_is_searched_whole(tmp_path):
+    home = tmp_path / "music"
+    names = ["a.mid", "b/c/d.MIDI", "b/c/E.MiD", "b/f.midi"]
+    for name, tune in zip(names, TUNES, strict=False):
+        write_midi(home / name, tune)
+    (home / "readme.txt").write_text("not music")
+    (home / "folder.mid").mkdir()
+    assert fetch(home, tmp_path / "raw") == {}
+    assert sorted(fetched(tmp_path / "raw")) == sorted(names)
+    for name in names:
+        assert (tmp_path / "raw" / name).read_bytes() == (home / name).read_bytes()
+    assert not (tmp_path / "raw/readme.txt").exists()
+
+
+def test_a_zip_is_read_as_its_folder_would_be(tmp_path):
+    content = midi_bytes(tmp_path, TUNES[0])
+    with zipfile.ZipFile(tmp_path / "music.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir("deep.mid")
+        archive.writestr("deep.mid/a.MID", content)
+        archive.writestr("notes.txt", "not music")
+    assert fetch(tmp_path / "music.zip", tmp_path / "raw") == {}
+    assert fetched(tmp_path / "raw") == ["deep.mid/a.MID"]
+    assert (tmp_path / "raw/deep.mid/a.MID").read_bytes() == content
+
+
+def test_hostile_names_in_a_zip_write_nothing_outside(tmp_path):
+    outside = tmp_path / "absolute.mid"
+    hostile = ["../up.mid", "a/../../../up.mid", str(outside)]
+    with zipfile.ZipFile(tmp_path / "music.zip", "w") as archive:
+        for name in [*hostile, "good.mid"]:
+            archive.writestr(name, midi_bytes(tmp_path / "made", TUNES[0]))
+    before = contents(tmp_path)
+    reasons = fetch(tmp_path / "music.zip", tmp_path / "raw")
+    assert sorted(reasons) == sorted(hostile)
+    assert all("outside" in reason for reason in reasons.values())
+    assert fetched(tmp_path / "raw") == ["good.mid"]
+    new = set(contents(tmp_path)) - set(before)
+    assert new == {"raw/good.mid", "raw/manifest.csv", "raw/rejected.csv"}
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_damaged_entry_costs_that_entry_only(method, tmp_path):
+    path = tmp_path / "music.zip"
+    content = midi_bytes(tmp_path, TUNES[0])
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.mid", content)
+        archive.writestr("bad.mid", content)
+        archive.writestr("c.mid", content)
+        header = archive.getinfo("bad.mid").header_offset
+    damaged = bytearray(path.read_bytes())
+    damaged[header + 40 : header + 90] = b"\xff" * 50
+    path.write_bytes(damaged)
+    assert list(fetch(path, tmp_path / "raw")) == ["bad.mid"]
+    assert fetched(tmp_path / "raw") == ["a.mid", "c.mid"]
+
+
+def test_a_file_too_large_is_rejected_unread(tmp_path, monkeypatch):
+    write_midi(tmp_path / "music/a.mid", TUNES[0])
+    write_midi(tmp_path / "music/b.mid", melody([60]))
+    monkeypatch.setattr("neuralmusic.datasets.folder.MAX_FILE_BYTES", 100)
+    assert list(fetch(tmp_path / "music", tmp_path / "raw")) == ["a.mid"]
+
+
+def test_what_holds_no_music_is_named(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "plain.txt").write_text("not a zip")
+    with zipfile.ZipFile(tmp_path / "none.zip", "w") as archive:
+        archive.writestr("readme.txt", "not music")
+    whole = (tmp_path / "none.zip").read_bytes()
+    central = whole.index(b"PK\x01\x02")
+    (tmp_path / "broken.zip").write_bytes(whole[:central] + b"XXXX" + whole[central + 4 :])
+    (tmp_path / "cut.zip").write_bytes(whole[:-30])
+    for index, name in enumerate(
+        ["missing", "empty", "plain.txt", "none.zip", "broken.zip", "cut.zip"]
+    ):
+        with pytest.raises(InputError, match=name):
+            fetch(tmp_path / name, tmp_path / f"raw{index}")
+    with pytest.raises(InputError, match=r"datasets\.\*\.path"):
+        fetch("", tmp_path / "raw")
+
+
+def test_names_that_are_not_utf8_are_escaped(tmp_path):
+    home = tmp_path / "music"
+    write_midi(home / "a.mid", TUNES[0])
+    try:
+        (home / "a.mid").rename(home / os.fsdecode(b"caf\xe9.mid"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    DATASETS["folder"].fingerprint({"path": str(home)})
+    assert fetch(home, tmp_path / "raw") == {}
+    assert fetched(tmp_path / "raw") == ["caf\\udce9.mid"]
+
+
+def test_a_changed_folder_has_another_fingerprint(tmp_path):
+    fingerprint = DATASETS["folder"].fingerprint
+    settings = {"path": str(tmp_path)}
+    write_midi(tmp_path / "b/a.mid", TUNES[0])
+    found = [fingerprint(settings)]
+    assert fingerprint(settings) == found[0]
+    (tmp_path / "b").rename(tmp_path / "c")
+    found.append(fingerprint(settings))
+    write_midi(tmp_path / "d.mid", TUNES[1])
+    found.append(fingerprint(settings))
+    write_midi(tmp_path / "d.mid", TUNES[2])
+    found.append(fingerprint(settings))
+    assert len({str(f) for f in found}) == 4
+
+
+# music21's corpus.
+
+SCORES = {"source": "music21", "collection": "ryansMammoth", "max_pieces": 4}
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scores")
+    prepare.fetch(SCORES, folder, 1)
+    return folder
+
+
+def test_scores_become_midi_files(scores):
+    assert len(fetched(scores)) == 4
+    assert rejected(scores) == {}
+    for name in fetched(scores):
+        assert len(read_midi(scores / name, time="beats")) > 30
+
+
+def test_a_score_has_the_notes_that_music21_plays(scores, tmp_path):
+    from music21 import converter, corpus
+
+    name = fetched(scores)[0]
+    (source,) = (p for p in corpus.getComposer("ryansMammoth") if p.stem == name[: -len(".mid")])
+    converter.parse(source, forceSource=True).write("midi", tmp_path / "music21.mid")
+    ours, theirs = read_midi(scores / name, "beats"), read_midi(tmp_path / "music21.mid", "beats")
+    assert ours.pitch.tolist() == theirs.pitch.tolist()
+    tick = 0.5 / music21_ticks(tmp_path / "music21.mid")
+    assert np.abs(ours.onset_seconds - theirs.onset_seconds).max() <= tick
+    assert np.abs(ours.offset_seconds - theirs.offset_seconds).max() <= tick
+
+
+def music21_ticks(path) -> int:
+    return int.from_bytes(path.read_bytes()[12:14], "big")
+
+
+def test_a_score_gives_the_same_bytes_again(scores, tmp_path):
+    prepare.fetch(SCORES | {"max_pieces": 1}, tmp_path, 1)
+    (name,) = fetched(tmp_path)  # a smaller sample is a part of the larger
+    assert (tmp_path / name).read_bytes() == (scores / name).read_bytes()
+
+
+def test_repeats_are_played_and_ties_and_chords_are_notes():
+    from music21 import converter
+
+    # A repeated bar, notes tied over a bar line, a chord, a chord symbol and a rest.
+    tune = 'X:1\nT:t\nM:4/4\nL:1/4\nQ:1/4=90\nK:C\n|:C D E F:|"Am"G4-|G4|[ce]2z2|\n'
+    notes = music21_corpus._notes(converter.parse(tune, format="abc"))
+    assert notes.pitch.tolist() == [60, 62, 64, 65] * 2 + [67, 72, 76]
+    assert notes.onset_seconds.tolist() == [i * 0.5 for i in range(8)] + [4, 8, 8]
+    assert notes.offset_seconds.tolist()[-3:] == [8, 9, 9]
+    assert notes.length_seconds == 10
+
+
+def test_a_score_in_two_formats_makes_one_file(tmp_path, monkeypatch):
+    chorales = DATASETS["music21"]
+    asked = []
+
+    class Pool(nullcontext):
+        def __enter__(self):
+            return self
+
+        def map(self, _, scores, targets, chunksize):
+            asked.extend(targets)
+            return [None] * len(targets)
+
+    monkeypatch.setattr(chorales, "ProcessPoolExecutor", Pool)
+    chorales.fetch({"collection": "bach", "max_pieces": None}, tmp_path, 1)
+    assert len(asked) == len(set(asked)) > 400
+
+
+def test_an_unknown_collection_is_named_and_the_known_ones_too(tmp_path):
+    with pytest.raises(InputError, match=r"(?s)'offenbach'.*ryansMammoth"):
+        prepare.fetch(SCORES | {"collection": "offenbach"}, tmp_path, 1)
+
+
+def test_the_package_version_is_its_fingerprint():
+    assert set(DATASETS["music21"].fingerprint(SCORES)) == {"music21"}
+
+
+# convert
+
+
+def convert(raw, out, **changed):
+    prepare.convert(
+        {"dataset": "mine", "time": "seconds", "sustain_pedal": False} | changed, raw, out, 1
+    )
+    return load_notes(out / "notes.npz")
+
+
+def test_files_that_cannot_be_read_are_told_and_the_others_go_on(tmp_path):
+    home = tmp_path / "music"
+    for index in range(3):
+        write_midi(home / f"{index}.mid", TUNES[index])
+    write_midi(home / "silent.mid", melody([]))
+    write_midi(home / "z/copy.mid", TUNES[1])
+    (home / "letter.mid").write_text("dear diary")
+    (home / "cut.mid").write_bytes((home / "1.mid").read_bytes()[:-20])
+    fetch(home, tmp_path / "raw")
+    pieces = convert(tmp_path / "raw", tmp_path / "notes")
+    assert list(pieces) == ["0.mid", "1.mid", "2.mid"]
+    for index, piece in enumerate(pieces.values()):
+        assert piece.digest() == TUNES[index].digest()
+    reasons = rejected(tmp_path / "notes")
+    assert list(reasons) == ["cut.mid", "letter.mid", "silent.mid", "z/copy.mid"]
+    assert "no readable MIDI file" in reasons["letter.mid"]
+    assert "no readable MIDI file" in reasons["cut.mid"]
+    assert reasons["silent.mid"] == "no notes"
+    assert reasons["z/copy.mid"] == "the same notes as 1.mid"
+
+
+def test_what_fetch_rejected_stays_in_the_list(tmp_path):
+    with zipfile.ZipFile(tmp_path / "music.zip", "w") as archive:
+        for name in ("../up.mid", "good.mid"):
+            archive.writestr(name, midi_bytes(tmp_path / "made", TUNES[0]))
+    fetch(tmp_path / "music.zip", tmp_path / "raw")
+    assert list(convert(tmp_path / "raw", tmp_path / "notes")) == ["good.mid"]
+    assert list(rejected(tmp_path / "notes")) == ["../up.mid"]
+
+
+def test_no_file_left_is_an_error_with_examples(tmp_path):
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "letter.mid").write_text("dear diary")
+    fetch(tmp_path / "music", tmp_path / "raw")
+    with pytest.raises(InputError, match=r"no file of mine .*letter\.mid: no readable"):
+        convert(tmp_path / "raw", tmp_path / "notes")
+
+
+# split
+
+
+def parts(tmp_path, names, seed=1, shares=(0.7, 0.1, 0.2)) -> dict[str, str]:
+    """piece -> part."""
+    save_notes(tmp_path / "notes/notes.npz", dict.fromkeys(names, TUNES[0]))
+    shared = dict(zip(prepare.SPLITS, shares, strict=True))
+    params = {"dataset": "mine", "seed": seed, "split": shared}
+    prepare.split(params, tmp_path / "notes", tmp_path / "splits")
+    table = pd.read_csv(tmp_path / "splits/split.csv", keep_default_na=False)
+    assert table["piece"].tolist() == list(names)
+    return dict(zip(table["piece"], table["split"], strict=True))
+
+
+NAMES = [f"{index}.mid" for index in range(2000)]
+
+
+def test_the_shares_come_out(tmp_path):
+    found = list(parts(tmp_path, NAMES).values())
+    for part, share in zip(prepare.SPLITS, (0.7, 0.1, 0.2), strict=True):
+        assert found.count(part) / len(found) == pytest.approx(share, abs=0.03)
+    reversed_shares = list(parts(tmp_path, NAMES, shares=(0.2, 0.1, 0.7)).values())
+    assert reversed_shares.count("train") / len(found) == pytest.approx(0.2, abs=0.03)
+
+
+def test_pieces_that_come_or_go_move_no_other(tmp_path):
+    all_of_them = parts(tmp_path, NAMES)
+    half = parts(tmp_path, NAMES[::-2])
+    assert half == {name: all_of_them[name] for name in half}
+
+
+def test_another_seed_splits_anew(tmp_path):
+    one, other = parts(tmp_path, NAMES), parts(tmp_path, NAMES, seed=2)
+    moved = sum(one[name] != other[name] for name in NAMES)
+    assert moved / len(NAMES) == pytest.approx(1 - 0.7**2 - 0.1**2 - 0.2**2, abs=0.05)
+    assert parts(tmp_path, NAMES) == one
+
+
+def test_an_empty_part_is_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"pieces of mine falls into the (train|valid|test) part"):
+        parts(tmp_path, NAMES[:2])
+
+
+# encode
+
+
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+def test_every_piece_comes_back_encoded_in_its_part(name, tmp_path):
+    representation = REPRESENTATIONS[name]
+    pieces = dict(zip(["a.mid", "NA", "12", "d,e.mid", "f.mid", "ü.mid"], TUNES, strict=True))
+    of = dict(zip(pieces, ["train", "test", "valid", "train", "test", "train"], strict=True))
+    save_notes(tmp_path / "notes/notes.npz", pieces)
+    table = pd.DataFrame(list(of.items()), columns=["piece", "split"])
+    write_csv(tmp_path / "splits/split.csv", table)
+    params = {"representation": {"name": name, "steps_per_second": 8}}
+    out = tmp_path / "encoded"
+    prepare.encode(params, tmp_path / "notes", tmp_path / "splits", out)
+    for part in prepare.SPLITS:
+        loaded = prepare.load_encoded(out, part)
+        assert loaded.names == [piece for piece, own in of.items() if own == part]
+        for piece, classes, seconds in zip(
+            loaded.names, loaded.classes, loaded.length_seconds, strict=True
+        ):
+            assert classes.dtype == np.int16
+            assert np.array_equal(classes, representation.encode(pieces[piece], 8))
+            assert seconds == pytest.approx(pieces[piece].length_seconds, rel=1e-5)

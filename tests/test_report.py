@@ -1,0 +1,286 @@
+"""The report stands alone, says everything, and says what is missing."""
+
+from __future__ import annotations
+
+import base64
+import re
+import subprocess
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from neuralmusic.claims import judge
+from neuralmusic.figures import FIGURES
+from neuralmusic.files import write_csv, write_text, writing
+from neuralmusic.report import cell, commit, duration, inline, kind_of_reason, number, report
+from neuralmusic.tables import TABLES, tabulate
+from tests.constructed import MODELS, params
+from tests.whole import write_benchmark, write_data, write_whole
+
+DATASET = "tunes"
+VOID = {"meta", "img", "br", "link", "hr"}
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.loaded, self.links, self.ids, self.open, self.words = [], [], [], [], []
+        self.tags: set[str] = set()
+        self.feed(html)
+        assert not self.open, f"never closed: {self.open}"
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.tags.add(tag)
+        self.loaded += [
+            attributes[name] for name in ("src", "srcset", "data") if name in attributes
+        ]
+        self.loaded += [attributes["href"]] if tag == "link" else []
+        self.links += [attributes["href"]] if tag == "a" else []
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.words.append(data)
+
+
+def plain(text):
+    """The words alone, without marks and markup."""
+    return " ".join(re.sub(r"[†*`|]", " ", text).split())
+
+
+def image_of(name):
+    """Bytes in the place of a figure's, which the page only embeds."""
+    return b"\x89PNG" + name.encode()
+
+
+def job(models=MODELS):
+    resolved = {
+        "seed": 2021,
+        "datasets": {DATASET: {"source": "folder", "path": "<i>here</i>"}},
+        "experiments": {"monophonic": {"training": {"epochs": 30}}},
+    }
+    return params(models, dataset=DATASET) | {"resolved": resolved}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Everything that a run leaves."""
+    home = tmp_path_factory.mktemp("report")
+    results = write_whole(home / "results")
+    write_data(home / "data", DATASET)
+    for name in TABLES:
+        tabulate(name, job(), results)
+    judge(job(), results)
+    for name in FIGURES:
+        with writing(results / "figures" / f"{name}.png", binary=True) as file:
+            file.write(image_of(name))
+    write_benchmark(home / "logs", "train", "monophonic.basic", "100.5", "512.25")
+    write_benchmark(home / "logs", "train", "monophonic.attn", "3600", "700")
+    write_benchmark(home / "logs", "train", "monophonic.removed", "7777", "7777")
+    write_benchmark(home / "logs", "fetch", DATASET, "0.31", "-")
+    write_benchmark(home / "logs", "report", "report", "5", "100")
+    return home
+
+
+def made(home, parameters=None, out=None):
+    out = out or home / "results" / "report"
+    report(parameters or job(), home / "results", home / "data", home / "logs", out)
+    return (out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(whole):
+    return Page(made(whole))
+
+
+def test_nothing_is_loaded_from_elsewhere(whole, page):
+    assert all(address.startswith("data:image/png;base64,") for address in page.loaded)
+    assert not {"script", "link", "iframe", "object"} & page.tags
+    html = made(whole)
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_links_lead_somewhere(whole, page):
+    inside = [link for link in page.links if link.startswith("#")]
+    assert inside
+    assert {link[1:] for link in inside} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    files = [link for link in page.links if not link.startswith("#")]
+    assert len(files) == 2 * (len(MODELS) + 1)
+    assert "../samples/monophonic/attn/0001.mid" in files
+    assert all((whole / "results" / "report" / link).is_file() for link in files)
+
+
+def test_every_figure_is_in_the_page(page):
+    embedded = [base64.b64decode(address.partition(",")[2]) for address in page.loaded]
+    assert embedded == [image_of(name) for name in FIGURES]
+    for name in FIGURES:
+        assert f"Figure {name.removeprefix('figure_').replace('_', '.')}:" in page.text
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_is_in_the_page(whole, page, name):
+    lines = (whole / "results" / "tables" / f"{name}.md").read_text(encoding="utf-8").splitlines()
+    text = plain(page.text)
+    rows = [line for line in lines if line.startswith("|") and "---" not in line]
+    assert len(rows) > len(MODELS)
+    for row in rows:
+        assert plain(row) in text
+    for line in lines:
+        if not line.startswith("|"):
+            assert plain(line.removeprefix("- ").removeprefix("# ")) in text
+
+
+def test_every_verdict_is_in_the_page(whole, page):
+    claims = pd.read_csv(whole / "results" / "claims.csv")
+    for column in ("claim", "statistic", "verdict", "numbers"):
+        for text in claims[column]:
+            assert " ".join(text.split()) in page.text
+    assert page.text.count("thesis §") == len(claims)
+
+
+def test_summary_is_made_from_the_numbers(whole, page):
+    table = pd.read_csv(whole / "results" / "tables" / "heldout_nll.csv")
+    best = table.loc[table["value"].idxmin()]
+    assert f"{best['model']} predicts held-out pieces best: {best['value']:.3f} nats" in page.text
+    assert f"95 % interval {best['ci_low']:.3f} to {best['ci_high']:.3f}" in page.text
+    held = (pd.read_csv(whole / "results" / "claims.csv")["verdict"] == "held").sum()
+    assert f"claims of the thesis {held} held" in page.text
+
+
+def test_data_are_counted(page):
+    assert "number 7 1 2 10" in page.text
+    assert "5 files were rejected" in page.text
+    assert "the same notes as another piece 2" in page.text
+    assert "no readable MIDI file 2" in page.text
+    assert "bytes, over the limit of … 1" in page.text
+
+
+def test_text_is_escaped(whole, page):
+    assert "<script>alert('x')</script>" in page.text
+    assert "<b>e.mid" in page.text
+    assert "path: <i>here</i>" in page.text
+    claims = pd.read_csv(whole / "results" / "claims.csv")
+    try:
+        write_csv(whole / "results" / "claims.csv", claims.assign(numbers="<img src=x> & `a`"))
+        html = made(whole)
+    finally:
+        write_csv(whole / "results" / "claims.csv", claims)
+    assert "<img src=x>" not in html
+    assert "&lt;img src=x&gt; &amp; `a`" in html
+
+
+def test_times_are_summed_by_step(page):
+    assert "fetch 1 0.3 s 0.3 s" in page.text
+    assert "train 2 1 h 01 min 1 h 00 min 700" in page.text
+    assert "all 3 1 h 01 min" in page.text
+    assert "train monophonic.basic 1 min 40 s" in page.text
+    assert "removed" not in page.text
+    assert "report 1" not in page.text
+
+
+def test_run_is_described(page):
+    for name in ("Python", "torch", "numpy", "snakemake", "Machine", "Commit", "cores"):
+        assert name in page.text
+    assert "epochs: 30" in page.text
+
+
+def test_missing_parts_are_told(tmp_path):
+    page = Page(made(tmp_path))
+    for name in [*TABLES, *FIGURES]:
+        assert name in page.text
+    assert "There is no held-out loss of the monophonic experiment." in page.text
+    assert "The claims have not been judged" in page.text
+    assert "There are no benchmark files" in page.text
+    assert "there is no split.csv" in page.text
+    assert "there is no rejected.csv" in page.text
+    assert "none: there are no samples of this model" in page.text
+    assert page.loaded == []
+
+
+def test_unknown_experiment_and_no_dataset_are_no_errors(tmp_path):
+    own = {"experiments": {"later": {"models": ["x"], "pieces": 2, "sample_seconds": 5}}}
+    assert "The later experiment" in Page(made(tmp_path, own)).text
+
+
+def test_claims_of_experiments_that_were_not_run_are_shown(tmp_path):
+    row = {"experiment": "polyphonic", "section": "5.4", "claim": "Later.", "verdict": "undecided"}
+    row |= {"statistic": "s", "estimate": None, "ci_low": None, "ci_high": None, "numbers": ""}
+    write_csv(tmp_path / "results" / "claims.csv", pd.DataFrame([row]))
+    page = Page(made(tmp_path))
+    assert "Claims of other experiments" in page.text
+    assert "Later." in page.text
+
+
+def test_unreadable_benchmarks_are_passed_over(tmp_path):
+    write_text(tmp_path / "logs" / "train" / "monophonic.basic.tsv", "")
+    write_text(tmp_path / "logs" / "train" / "monophonic.attn.tsv", "s\n1\n")
+    assert "There are no benchmark files" in Page(made(tmp_path)).text
+
+
+def git(folder, *arguments):
+    names = ["-c", "user.name=test", "-c", "user.email=test"]
+    subprocess.run(["git", *names, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_commit_and_its_changes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert commit(tmp_path / "results") == "unknown"
+    git(tmp_path, "init", "-q")
+    assert commit(tmp_path / "results") == "unknown"
+    write_text(tmp_path / "code.py", "1\n")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "first")
+    clean = commit(tmp_path / "results")
+    assert len(clean) == 40
+    write_text(tmp_path / "results" / "table.csv", "1\n")
+    assert commit(tmp_path / "results") == clean
+    write_text(tmp_path / "code.py", "2\n")
+    assert commit(tmp_path / "results") == f"{clean} + uncommitted changes"
+
+
+def test_cells():
+    assert cell("0.5") == "0.5"
+    assert cell("") == ""
+    assert cell("**0.5 [0.4, 0.6]**") == (
+        '<strong>0.5</strong><sup></sup> <span class="ci">[0.4, 0.6]</span>'
+    )
+    assert cell("0.5 [0.4, 0.6] †") == '0.5<sup>†</sup> <span class="ci">[0.4, 0.6]</span>'
+    assert cell("<b>") == "&lt;b&gt;"
+    assert inline("`a<b` and **c**") == "<code>a&lt;b</code> and <strong>c</strong>"
+
+
+def test_numbers_and_times_in_words():
+    assert [number(v) for v in (0.0312345, -1.0, 1234.5, float("nan"))] == [
+        "0.0312",
+        "-1",
+        "1230",
+        "",
+    ]
+    assert [duration(s) for s in (0.26, 59.6, 61, 3725, float("nan"))] == [
+        "0.3 s",
+        "1 min 00 s",
+        "1 min 01 s",
+        "1 h 02 min",
+        "not measured",
+    ]
+
+
+def test_kinds_of_reasons():
+    assert kind_of_reason("not readable (a as b: c)") == "not readable"
+    assert kind_of_reason("lasts 13 hours, over the limit of 12") == (
+        "lasts … hours, over the limit of …"
+    )
+    assert kind_of_reason(float("nan")) == "no reason given"
