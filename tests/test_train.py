@@ -247,9 +247,10 @@ def pieces_of(*lengths: int) -> list[np.ndarray]:
     return [100 * index + np.arange(length) for index, length in enumerate(lengths)]
 
 
-def windows(pieces, objective: str, count: int | None, seed: int = 1) -> Windows:
+def windows(pieces, objective: str, count: int | None, seed: int = 1, stuck: float = 0) -> Windows:
     own = job("basic")["training"] | {"objective": objective, "window_steps": W}
-    return Windows(pieces, Training(**own | {"windows_per_epoch": count}), START, seed)
+    own |= {"windows_per_epoch": count, "stuck_share": stuck, "stuck_steps": 3}
+    return Windows(pieces, Training(**own), START, seed)
 
 
 def all_of(made: Windows) -> tuple[np.ndarray, np.ndarray]:
@@ -290,6 +291,22 @@ def test_the_thesis_windows_are_the_steps_before_their_target():
         piece, step = divmod(target, 100)
         padded = np.concatenate([np.full(W, START), pieces[piece]])
         assert before.tolist() == padded[step : step + W].tolist()
+
+
+@pytest.mark.parametrize("objective", ["causal", "last"])
+def test_stuck_inputs_hold_on_what_was_before_and_leave_the_targets(objective):
+    pieces = pieces_of(*LENGTHS)
+    clean, targets = all_of(windows(pieces, objective, 4000))
+    stuck, same_targets = all_of(windows(pieces, objective, 4000, stuck=0.2))
+    assert (targets == same_targets).all()
+    changed = stuck != clean
+    assert not changed[:, 0].any()
+    for row, (before, now) in enumerate(zip(clean, stuck, strict=True)):
+        for step in np.flatnonzero(changed[row]):
+            assert now[step] == now[step - 1] != before[step]
+    assert 0.05 < changed.mean() < 0.2  # the first step is never stuck, padding cannot change
+    again, _ = all_of(windows(pieces, objective, 4000, stuck=0.2))
+    assert (again == stuck).all()
 
 
 def drawn_counts(objective: str) -> list[np.ndarray]:

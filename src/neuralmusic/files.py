@@ -24,20 +24,12 @@ def writing(path: Path, binary: bool = False) -> Iterator[IO[Any]]:
 
     Raises InputError, naming `path`, where the disk is full or the place cannot be written.
     """
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep_dead(path)
+    with _beside(Path(path)) as beside:
         mode, text = ("wb", None) if binary else ("w", "utf-8")
         newline = None if binary else "\n"  # the same bytes on every system
         with beside.open(mode, encoding=text, newline=newline) as file:
             yield file
         beside.replace(path)
-    except OSError as error:
-        raise _told(error, path, beside) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -46,28 +38,36 @@ def writing_folder(path: Path) -> Iterator[Path]:
 
     Raises InputError, naming `path`, where the disk is full or the place cannot be written.
     """
-    path = Path(path)
+    with _beside(Path(path)) as beside:
+        beside.mkdir()
+        yield beside
+        if Path(path).exists():
+            shutil.rmtree(path)
+        beside.replace(path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A free name beside `path`, of which nothing is left at the end."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep_dead(path)
-        beside.mkdir()
+        for left in path.parent.glob(f".{path.name}.*.part"):
+            process = left.name.split(".")[-2]
+            if process.isdecimal() and not _is_another_alive(int(process)):
+                _remove(left)
         yield beside
-        if path.exists():
-            shutil.rmtree(path)
-        beside.replace(path)
     except OSError as error:
         raise _told(error, path, beside) from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _remove(beside)
 
 
-def _sweep_dead(path: Path) -> None:
-    """Removes what killed processes left beside `path`."""
-    for left in path.parent.glob(f".{path.name}.*.part"):
-        process = left.name.split(".")[-2]
-        if process.isdecimal() and not _is_another_alive(int(process)):
-            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
+def _remove(left: Path) -> None:
+    if left.is_dir():
+        shutil.rmtree(left, ignore_errors=True)
+    else:
+        left.unlink(missing_ok=True)
 
 
 def _is_another_alive(process: int) -> bool:

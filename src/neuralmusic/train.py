@@ -45,7 +45,8 @@ class Training:
     batch_size: int
     learning_rate: float
     gradient_clip: float  # element-wise
-    input_noise: float  # share of the inputs replaced by classes drawn from the training pieces
+    stuck_share: float  # share of the inputs that are stuck: see `Windows`
+    stuck_steps: float  # mean length of a run of them
     precision: str  # "float32", "bfloat16", or "auto": bfloat16 where the hardware computes in it
 
 
@@ -152,8 +153,8 @@ class Windows:
         self.objective = training.objective
         self.classes = classes
         self.seed = seed
-        self.noise = training.input_noise
-        self.played = np.concatenate(pieces)
+        self.stuck_share = training.stuck_share
+        self.stuck_steps = training.stuck_steps
         lengths = np.array([len(piece) for piece in pieces])
         # Each piece between start classes: enough of them for a window before its first step.
         padding = np.full(self.window_steps, classes)
@@ -189,22 +190,28 @@ class Windows:
             if self.objective == "causal":
                 targets = stream[first + span].astype(np.int64)
                 targets[span >= self.valid_steps[batch, None]] = IGNORED
-                yield self._noisy(stream[first + span - 1], generator), targets
+                yield self._stuck(stream[first + span - 1], generator), targets
             else:
                 inputs = stream[first - self.window_steps + span]
-                yield self._noisy(inputs, generator), stream[first].astype(np.int64)
+                yield self._stuck(inputs, generator), stream[first].astype(np.int64)
 
-    def _noisy(self, inputs: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """The inputs as int64, a share of them replaced by classes drawn from all the pieces.
+    def _stuck(self, inputs: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """The inputs (B, W) as int64, a share of them stuck: in runs, what was before is held on.
 
-        A model that never read a wrong class does not recover from one of its own: sampled, the
-        attention variants then hold a note for a minute (data noising, Xie et al. 2017).
+        The targets stay what the piece has. A model that only ever read music does not recover
+        from its own mistakes: sampled, the attention variants copy a note that was held too long
+        from step to step, some for a minute.
         """
         inputs = inputs.astype(np.int64)
-        if self.noise:
-            replaced = (generator.random(inputs.shape) < self.noise) & (inputs != self.classes)
-            inputs[replaced] = generator.choice(self.played, int(replaced.sum()))
-        return inputs
+        if not self.stuck_share:
+            return inputs
+        begins = generator.random(inputs.shape) < self.stuck_share / self.stuck_steps
+        ends = np.where(begins, generator.geometric(1 / self.stuck_steps, inputs.shape), 0)
+        step = np.arange(inputs.shape[1])
+        stuck = step < np.maximum.accumulate(np.where(begins, step + ends, 0), axis=1)
+        stuck[:, 0] = False
+        source = np.maximum.accumulate(np.where(stuck, 0, step), axis=1)
+        return np.take_along_axis(inputs, source, axis=1)
 
 
 def run_epoch(

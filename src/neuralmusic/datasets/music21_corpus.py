@@ -15,9 +15,9 @@ from neuralmusic.notes import NoteList
 from neuralmusic.seeds import order_by_hash
 
 ABOUT = Source(
-    title="music21 corpus: Ryan's Mammoth Collection (1,059 fiddle tunes), Bach chorales, ...",
-    address="the music21 package on PyPI; datasets.<name>.collection is a folder of its corpus",
-    licence="differs by folder, see the corpus's licence page; the two named are free to use",
+    title="Scores of the music21 corpus, such as Ryan's Mammoth Collection or the Bach chorales",
+    address="inside the PyPI package music21",
+    licence="differs by collection, see the corpus's licence page; the two named are free to use",
     citation="Cuthbert and Ariza, music21: A Toolkit for Computer-Aided Musicology, ISMIR 2010",
 )
 ENDINGS = {".abc", ".krn", ".musicxml", ".mxl", ".xml"}

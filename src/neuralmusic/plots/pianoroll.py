@@ -32,8 +32,9 @@ def pianorolls(run: Run) -> Figure:
                 list(zip(onset, offset - onset, strict=True)),
                 (pitch - 0.45, 0.9),
                 facecolor=run.colours[name],
-                edgecolor="white",
-                linewidth=0.3,
+                # An edge of its own colour keeps a note visible that is thinner than a pixel.
+                edgecolor=run.colours[name],
+                linewidth=0.6,
             )
         end = min(notes.length_seconds, run.params["sample_seconds"])
         if end < run.params["sample_seconds"]:
