@@ -33,6 +33,7 @@ class Settings:
     attention: bool  # self-attention between the two LSTM layers
     residual: bool  # adds the attention's input to its output
     dropout: float  # after each LSTM layer
+    input_spread: float | None  # initial standard deviation of what the input gives LSTM 1's gates
 
 
 @dataclass
@@ -73,6 +74,12 @@ class Rnn(Model):
         self.second = nn.LSTM(width, width, batch_first=True)
         self.dropout = Dropout(settings.dropout)
         self.dense = nn.Linear(width, classes)
+        if settings.input_spread is not None:
+            # PyTorch's weights are for inputs whose elements all speak; of a one-hot input one
+            # does, and the gates hardly hear it: thousands of windows pass before anything is
+            # learned. These give the gates the same spread whatever the input.
+            heard = settings.embedding_size if settings.embedding else 1
+            nn.init.normal_(self.first.all_weights[0][0], std=settings.input_spread / heard**0.5)
 
     def forward(
         self, inputs: Tensor, state: State | None = None, whole_window: bool = False
