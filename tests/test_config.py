@@ -1,5 +1,6 @@
 """params.yaml, its schema, and the lists of packages: nothing drifts, and errors name the key."""
 
+import ast
 import copy
 import dataclasses
 import re
@@ -263,7 +264,11 @@ def test_nothing_is_imported_that_is_not_declared():
     known = {plain(p) for p in PROJECT["dependencies"]} | {"neuralmusic"}
     known |= {plain(name) for name in sys.stdlib_module_names}
     packages = {"yaml": "pyyaml"}  # where the module's name is another
-    imports = re.compile(r"^\s*(?:from|import) (\w+)", re.MULTILINE)
     for file in Path(config.__file__).parent.rglob("*.py"):
-        for name in imports.findall(file.read_text(encoding="utf-8")):
-            assert plain(packages.get(name, name)) in known, f"{file.name} imports {name}"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            for name in (name.split(".")[0] for name in names):
+                assert plain(packages.get(name, name)) in known, f"{file.name} imports {name}"
