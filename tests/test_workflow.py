@@ -116,8 +116,7 @@ def test_edited_family_executes_its_models_only(checkout):
         source = checkout / f"src/neuralmusic/models/{family}.py"
         untouched = source.read_text()
         source.write_text(untouched + "\n# an edit\n")
-        planned = snakemake(checkout, "--dry-run", "--quiet", "progress")
-        assert f"train {len(models)}" in " ".join(planned.split())
+        assert snakemake(checkout, "--dry-run").count("rule train:") == len(models)
         if family == "markov":
             jobs = Jobs(checkout)
             with_snakemake(checkout)
