@@ -6,6 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 CONFIG := $(if $(SCALE),--config scale=$(SCALE))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)/src
 
 .PHONY: help reproduce test lint format bench record pull check-reproducible sweep unlock clean
 .DEFAULT_GOAL := help
@@ -51,7 +52,7 @@ sweep: $(INSTALLED) ## delete results of models and experiments that params.yaml
 	python -m neuralmusic sweep
 
 unlock: $(INSTALLED) ## after a kill -9 of make reproduce: free Snakemake's lock
-	snakemake --unlock
+	snakemake --unlock --cores 1
 
 clean: ## delete the environment and everything that make reproduce makes
 	rm -rf .venv .snakemake .params .checkpoints logs data/raw data/notes data/splits data/encoded

@@ -35,13 +35,20 @@ wildcard_constraints:
     model="[^/]+",
 
 
-rule all:
-    default_target: True
-    input:
-        "results/report",
-
-
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/samples.smk"
 include: "workflow/rules/report.smk"
+
+
+# Every output is named, not only the last: tables are committed, and Snakemake would not make a
+# missing model again only because a table that is there was made from it.
+rule all:
+    default_target: True
+    input:
+        rules.data.input,
+        rules.models.input,
+        rules.samples.input,
+        trained_models("results/scores"),
+        all_sets("results/metrics"),
+        "results/report",
