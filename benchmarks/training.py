@@ -20,7 +20,7 @@ from neuralmusic.prepare import load_encoded
 from neuralmusic.train import IGNORED, Training, Windows, run_epoch
 
 MODEL = "basic"
-EPOCHS = 10
+EPOCHS = 8
 
 
 class PlainRnn(nn.Module):
