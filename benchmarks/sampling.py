@@ -16,6 +16,7 @@ from benchmarks.line import Line
 from neuralmusic.checkpoint import build_model
 from neuralmusic.device import prepare_torch
 from neuralmusic.jobs import model_parameters
+from neuralmusic.representations import melody
 from neuralmusic.sample import generate
 
 MODELS = ("basic", "attn_res_emb")
@@ -32,12 +33,15 @@ def measure(params: dict) -> Iterator[Line]:
         model = build_model(job).to(device).eval()
         sampling = job["sampling"]
         window, precision = job["training"]["window_steps"], job["training"]["precision"]
-        steps = round(sampling["seconds"] * job["representation"]["steps_per_second"])
-        primers = np.random.default_rng(0).integers(0, model.classes, (sampling["pieces"], window))
+        rate = job["representation"]["steps_per_second"]
+        steps = round(sampling["seconds"] * rate)
+        primers = np.random.default_rng(0).integers(
+            0, model.vocabulary.size, (sampling["pieces"], window)
+        )
         ours, reference = [], []
         for _ in range(ROUNDS):
             began = time.perf_counter()
-            generate(model, primers, steps, sampling, precision, 0, device)
+            generate(model, primers, steps, melody, rate, sampling, precision, 0, device)
             ours.append(len(primers) * steps / (time.perf_counter() - began))
             began = time.perf_counter()
             recompute_window(model, primers[0], REFERENCE_TOKENS, window, device)

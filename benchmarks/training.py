@@ -14,13 +14,15 @@ from benchmarks.line import Line
 from neuralmusic.checkpoint import build_model
 from neuralmusic.device import prepare_torch
 from neuralmusic.files import InputError
-from neuralmusic.jobs import model_parameters
+from neuralmusic.jobs import corpus_of, model_parameters
 from neuralmusic.likelihood import nll_nats
 from neuralmusic.prepare import load_encoded
-from neuralmusic.train import IGNORED, Training, Windows, run_epoch
+from neuralmusic.representations import melody
+from neuralmusic.train import Training, Windows, run_epoch
 
 MODEL = "basic"
 EPOCHS = 8
+IGNORED = -100  # PyTorch's word for a target that does not count
 
 
 class PlainRnn(nn.Module):
@@ -44,10 +46,11 @@ class PlainRnn(nn.Module):
 
 def plain_epoch(model: nn.Module, optimizer: torch.optim.Optimizer, windows: Windows, clip: float):
     model.train()
-    for inputs, targets in windows:
-        logits, _ = model(torch.from_numpy(inputs))
+    for batch in windows:
+        logits, _ = model(torch.from_numpy(batch.inputs))
+        targets = torch.from_numpy(np.where(batch.counted > 0, batch.targets, IGNORED))
         loss = nn.functional.cross_entropy(
-            logits.flatten(0, 1), torch.from_numpy(targets).flatten(), ignore_index=IGNORED
+            logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED
         )
         optimizer.zero_grad()
         loss.backward()
@@ -62,20 +65,21 @@ def measure(params: dict) -> Iterator[Line]:
     aimed at is the higher of the two after the last epoch.
     """
     job = model_parameters(params, "monophonic", MODEL, "train")
-    experiment = params["experiments"]["monophonic"]
-    encoded = Path(f"data/encoded/{experiment['dataset']}.{experiment['representation']['name']}")
+    encoded = Path("data/encoded") / corpus_of(params["experiments"]["monophonic"])
     if not encoded.exists():
         raise InputError(f"{encoded} is missing: run `snakemake --cores all data` first")
     job["device"] = "cpu"
     device = prepare_torch(job)
     training = Training(**job["training"])
-    pieces = load_encoded(encoded, "train").classes
-    valid = load_encoded(encoded, "valid").classes
+    pieces = load_encoded(encoded, "train").pieces
+    valid = load_encoded(encoded, "valid").pieces
     steps = sum(map(len, valid))
 
     torch.manual_seed(0)
     ours = build_model(job)
-    plain = PlainRnn(ours.classes, job["settings"]["hidden_size"], job["settings"]["dropout"])
+    plain = PlainRnn(
+        ours.vocabulary.size, job["settings"]["hidden_size"], job["settings"]["dropout"]
+    )
     # The same first weights: what is compared is the loop, not where it begins.
     weights = ours.state_dict()
     weights["first.weight_ih_l0"] = nn.functional.pad(weights["first.weight_ih_l0"], (0, 1))
@@ -97,7 +101,7 @@ def measure(params: dict) -> Iterator[Line]:
     for epoch in range(EPOCHS):
         for name, (model, run) in loops.items():
             torch.manual_seed(epoch)
-            windows = Windows(pieces, training, ours.classes, seed=epoch)
+            windows = Windows(pieces, training, ours.vocabulary, melody.transpose, seed=epoch)
             began = time.perf_counter()
             run(windows)
             seconds[name].append(seconds[name][-1] + time.perf_counter() - began)

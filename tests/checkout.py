@@ -56,11 +56,11 @@ def snakemake(checkout: Path, *arguments: str, cores: str = "all", check: bool =
     return run(["snakemake", "--cores", cores, *arguments], checkout, check)
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    """Replaces a text that stands once in a file."""
-    text = path.read_text()
-    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
-    path.write_text(text.replace(old, new))
+def edit(path: Path, old: str, new: str, after: str = "") -> None:
+    """Replaces the first place of a text that comes after another one."""
+    head, found, text = path.read_text().partition(after) if after else ("", "", path.read_text())
+    assert old in text, f"{old!r} is not in {path} after {after!r}"
+    path.write_text(head + found + text.replace(old, new, 1))
 
 
 class Jobs:

@@ -5,7 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from neuralmusic.claims import CLAIMS, COLUMNS, judge, spearman
+from neuralmusic.claims import CLAIMS, COLUMNS, judge
+from neuralmusic.claims_monophonic import spearman
 from tests.constructed import (
     MODELS,
     RECURRENT,

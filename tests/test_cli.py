@@ -13,7 +13,18 @@ from neuralmusic.__main__ import VERBS, main
 from neuralmusic.code import code_of
 from neuralmusic.midi import write_midi
 from tests.constructed import drawn
-from tests.tiny import PARAMS, RAW, ROOT, contents, corpus, job, untrained
+from tests.tiny import (
+    EXPERIMENTS,
+    PARAMS,
+    RAW,
+    ROOT,
+    SAMPLED_ANEW,
+    TRAINED,
+    contents,
+    corpus,
+    job,
+    untrained,
+)
 
 
 def call(verb: str, params: dict | None, folder, *names: str, **paths) -> int:
@@ -27,14 +38,15 @@ def call(verb: str, params: dict | None, folder, *names: str, **paths) -> int:
     return main(arguments)
 
 
-def test_the_line_from_files_to_measures(tmp_path, capsys):
+@pytest.mark.parametrize("experiment", TRAINED)
+def test_the_line_from_files_to_measures(experiment, tmp_path, capsys):
     """Each verb reads what the one before wrote, and leaves a copy of its parameters."""
     home, line = tmp_path / "music", tmp_path / "line"
     for index, tune in enumerate(drawn(1, 40, notes=20)):
         write_midi(home / f"{index}.mid", tune.cut(6.0))
     settings = {"source": "folder", "path": str(home), "time": "seconds", "sustain_pedal": True}
     resolved = copy.deepcopy(PARAMS) | {"datasets": {"mine": settings}}
-    resolved["experiments"]["monophonic"]["dataset"] = "mine"
+    resolved["experiments"][experiment]["dataset"] = "mine"
     raw, notes, splits, encoded = (line / name for name in ("raw", "notes", "splits", "encoded"))
     model, samples, real = line / "model", line / "samples", line / "real"
 
@@ -49,19 +61,26 @@ def test_the_line_from_files_to_measures(tmp_path, capsys):
     run("fetch", of_dataset["fetch"], raw, workers=1)
     run("convert", of_dataset["convert"], notes, raw=raw, workers=1)
     run("split", of_dataset["split"], splits, notes=notes)
-    representation = {"representation": resolved["experiments"]["monophonic"]["representation"]}
+    representation = {"representation": resolved["experiments"][experiment]["representation"]}
     run("encode", representation, encoded, notes=notes, splits=splits)
-    params = job("basic")
+    params = job("basic", experiment)
     run("train", params, model, encoded=encoded, checkpoint=line / "checkpoint.pt")
     assert not (line / "checkpoint.pt").exists()  # the training is over
     run("sample", params, samples, model=model, encoded=encoded)
-    real_params = jobs.model_parameters(resolved, "monophonic", "real", "sample")
+    real_params = jobs.model_parameters(resolved, experiment, "real", "sample")
     run("sample", real_params, real, encoded=encoded)
+    folders = [samples, real]
+    for other in SAMPLED_ANEW:  # the same weights, sampled in another way
+        if EXPERIMENTS[other]["weights_of"] == experiment:
+            run("sample", job("basic", other), line / other, model=model, encoded=encoded)
+            folders.insert(0, line / other)
     run("score", params, line / "scores", model=model, encoded=encoded)
-    for folder in (samples, real):
+    for folder in folders:
         run("evaluate", params, line / "metrics", samples=folder)
         measured = pd.read_csv(line / "metrics/pieces.csv")
-        assert measured["file"].tolist() == pd.read_csv(folder / "pieces.csv")["file"].tolist()
+        told = pd.read_csv(folder / "pieces.csv")
+        assert measured["file"].tolist() == told["file"].tolist()
+        assert measured["stuck_notes"].tolist() == told["stuck_notes"].tolist()
     test_pieces = (pd.read_csv(splits / "split.csv")["split"] == "test").sum()
     assert len(measured) == test_pieces == len(pd.read_csv(line / "scores/heldout.csv"))
     assert (measured["length_seconds"] == 6).all()

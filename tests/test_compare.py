@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from neuralmusic import compare
-from neuralmusic.compare import Estimate, resample_weights
+from neuralmusic import estimate as estimates
+from neuralmusic.estimate import Estimate, resample_weights
 from neuralmusic.files import InputError
 from neuralmusic.measures.distances import kl_divergence
 from neuralmusic.notes import NoteList
@@ -72,7 +73,7 @@ def test_intra_set_distance_equals_a_slow_loop_over_different_pieces():
 def test_mean_over_pieces_leaves_undefined_ones_out():
     values = np.array([1.0, np.nan, 3.0, 5.0])
     weights = resample_weights(1, "a", 4, 30)
-    estimate = compare.mean_over_pieces(values, weights)
+    estimate = estimates.mean_over_pieces(values, weights)
     assert estimate.value == 3.0
     for b in range(30):
         chosen = [v for v in copies(weights[b], values) if np.isfinite(v)]
@@ -81,7 +82,7 @@ def test_mean_over_pieces_leaves_undefined_ones_out():
 
 
 def test_ratio_of_sums_is_no_mean_of_ratios():
-    estimate = compare.ratio_of_sums(
+    estimate = estimates.ratio_of_sums(
         np.array([10.0, 2.0]), np.array([10.0, 1.0]), resample_weights(1, "a", 2, 10)
     )
     assert estimate.value == pytest.approx(12 / 11)
@@ -100,7 +101,7 @@ def test_the_interval_holds_the_value_and_stays_within_its_limits():
 def test_for_a_mean_the_interval_is_the_percentile_interval():
     generator = np.random.default_rng(0)
     values = generator.normal(size=100)
-    estimate = compare.mean_over_pieces(values, resample_weights(1, "a", 100, 4000))
+    estimate = estimates.mean_over_pieces(values, resample_weights(1, "a", 100, 4000))
     assert estimate.interval() == pytest.approx(estimate.percentile_interval(), abs=0.01)
 
 
@@ -113,7 +114,7 @@ def test_an_undefined_value_has_no_interval():
     ):
         assert np.isnan(estimate.interval()).all()
         assert np.isnan(estimate.percentile_interval()).all()
-        assert compare.excludes_zero(estimate) == 0
+        assert estimates.excludes_zero(estimate) == 0
 
 
 def test_limits_scale_with_the_value():
@@ -128,8 +129,8 @@ def test_coverage_of_a_mean_and_of_a_paired_difference():
     for repeat in range(repeats):
         weights = resample_weights(repeat, "a", 40, 200)
         shared = generator.gamma(2, size=40)
-        first = compare.mean_over_pieces(shared, weights)
-        second = compare.mean_over_pieces(shared + generator.normal(0.2, 0.1, 40), weights)
+        first = estimates.mean_over_pieces(shared, weights)
+        second = estimates.mean_over_pieces(shared + generator.normal(0.2, 0.1, 40), weights)
         for index, (estimate, truth) in enumerate(((first, 2.0), (second - first, 0.2))):
             low, high = estimate.interval()
             hits[index] += low <= truth <= high
@@ -186,8 +187,23 @@ def test_models_are_paired_on_the_real_pieces():
 
 def test_mean_of_is_taken_resample_by_resample():
     a, b = Estimate(1.0, np.array([0.0, 3.0])), Estimate(2.0, np.array([2.0, 1.0]))
-    mean = compare.mean_of([a, b])
+    mean = estimates.mean_of([a, b])
     assert mean.value == 1.5 and mean.resamples.tolist() == [1.0, 2.0]
+
+
+def test_the_mean_of_estimates_keeps_within_their_limits():
+    share = Estimate(0.01, np.linspace(0, 0.5, 50), (0.0, 1.0))
+    assert estimates.mean_of([share, share]).interval()[0] == 0.0
+    assert estimates.mean_of([share, Estimate(1.0, np.ones(50))]).limits == (-np.inf, np.inf)
+
+
+def test_estimates_are_divided_resample_by_resample_and_lessened_by_a_number():
+    a, b = Estimate(1.0, np.array([0.0, 3.0])), Estimate(2.0, np.array([2.0, 0.0]))
+    quotient = a / b
+    assert quotient.value == 0.5 and quotient.resamples[0] == 0 and np.isnan(quotient.resamples[1])
+    less = Estimate(0.25, np.array([0.25, 0.5]), (0.0, 1.0)) - 0.25
+    assert less.value == 0 and less.resamples.tolist() == [0, 0.25]
+    assert less.limits == (-0.25, 0.75)
 
 
 def test_a_chosen_difference_needs_a_wider_interval():
@@ -204,8 +220,8 @@ def test_best_of_marks_what_cannot_be_told_from_the_best():
         "best": Estimate(1.0, 1 + spread),
         "none": Estimate(np.nan, spread * np.nan),
     }
-    assert compare.best_of(scores) == ("best", {"near"})
-    assert compare.best_of({"none": scores["none"]}) == (None, set())
+    assert estimates.best_of(scores) == ("best", {"near"})
+    assert estimates.best_of({"none": scores["none"]}) == (None, set())
 
 
 def test_loading_leaves_short_pieces_out_and_counts_them(tmp_path):
@@ -216,6 +232,72 @@ def test_loading_leaves_short_pieces_out_and_counts_them(tmp_path):
     assert metrics.pitch_per_minute[:, 60].tolist() == [4.0, 0.0]
     assert metrics.character["notes_per_minute"].tolist() == [4.0, 0.0]
     assert metrics.character["lowest_pitch"].tolist() == [60.0, pytest.approx(np.nan, nan_ok=True)]
+
+
+def test_metrics_say_which_stuck_notes_nobody_counted(tmp_path):
+    write_metrics(tmp_path, "emb", [melody([60] * 4), melody([62] * 2)], stuck=[3, None])
+    metrics = compare.load_metrics(tmp_path / "metrics" / "monophonic" / "emb", 20)
+    assert metrics.notes.tolist() == [4.0, 2.0]
+    assert metrics.stuck_notes.tolist() == [3.0, pytest.approx(np.nan, nan_ok=True)]
+    turned = metrics.select(np.array([1, 0]))
+    assert turned.notes.tolist() == [2.0, 4.0] and turned.stuck_notes[1] == 3.0
+
+
+def test_metrics_of_before_stuck_notes_were_counted_are_refused(tmp_path):
+    write_metrics(tmp_path, "emb", drawn(0, 3))
+    path = tmp_path / "metrics" / "monophonic" / "emb" / "pieces.csv"
+    pd.read_csv(path).drop(columns="stuck_notes").to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"lacks columns \['stuck_notes'\]: evaluate"):
+        compare.load_metrics(path.parent, 20)
+
+
+def counted(notes, stuck, weights):
+    """A set of pieces with so many notes, so many of them stuck."""
+    metrics = metric_set([melody([60] * n) for n in notes])
+    metrics.stuck_notes[:] = stuck
+    return compare.Resampled(metrics, weights)
+
+
+def test_stuck_note_rate_equals_a_slow_loop_over_the_pieces_where_they_were_counted():
+    weights = resample_weights(1, "a", 4, 30)
+    rate = compare.stuck_note_rate(counted([10, 20, 5, 40], [5, 2, np.nan, 0], weights))
+    assert rate.value == 7 / 70 and rate.limits == (0.0, 1.0)
+    for b in range(30):
+        drawn_pieces = copies(weights[b], [(10, 5), (20, 2), None, (40, 0)])
+        known = [of for of in drawn_pieces if of]
+        slow = sum(s for _, s in known) / sum(n for n, _ in known) if known else np.nan
+        assert rate.resamples[b] == pytest.approx(slow, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("notes", "stuck", "value"),
+    [
+        ([], [], np.nan),
+        ([0, 0], [0, 0], np.nan),
+        ([4, 4], [np.nan, np.nan], np.nan),
+        ([4, 4], [1, np.nan], 0.25),
+        ([4, 0], [1, 0], 0.25),
+    ],
+)
+def test_a_stuck_note_rate_of_fewer_than_two_pieces_has_no_interval(notes, stuck, value):
+    rate = compare.stuck_note_rate(counted(notes, stuck, resample_weights(1, "a", len(notes), 30)))
+    assert rate.value == pytest.approx(value, nan_ok=True)
+    assert np.isnan(rate.interval()).all()
+
+
+def test_sets_of_the_same_files_are_paired_and_others_are_not(tmp_path):
+    for experiment, pieces in (("polyphonic_events", 7), ("polyphonic_grammar", 6)):
+        write_metrics(tmp_path, "emb", drawn(0, pieces), experiment=experiment)
+        write_metrics(tmp_path, "real", REAL, experiment=experiment)
+    base, other = (
+        compare.load_comparison(e, params(["emb"], experiment=e), tmp_path)
+        for e in ("polyphonic_events", "polyphonic_grammar")
+    )
+    assert (other.real.weights != base.real.weights).any()
+    paired = compare.paired(other, base)
+    assert (paired.real.weights == base.real.weights).all()
+    assert (paired.sets["emb"].weights == other.sets["emb"].weights).all()
+    assert paired.experiment == "polyphonic_grammar"
 
 
 def test_a_piece_without_length_is_left_out_whatever_the_minimum(tmp_path):

@@ -36,8 +36,13 @@ def raw_with(path: str, value) -> dict:
 
 
 def complaint(path: str, value) -> str:
+    return told(raw_with(path, value))
+
+
+def told(raw: dict) -> str:
+    """What is said to be wrong with parameters."""
     with pytest.raises(InputError) as raised:
-        config.resolve(raw_with(path, value), SCHEMA)
+        config.resolve(raw, SCHEMA)
     return str(raised.value)
 
 
@@ -46,8 +51,12 @@ def test_every_scale_resolves(scale):
     resolved = config.resolve(raw_with("scale", scale), SCHEMA)
     assert resolved["scale"] == scale
     assert "scales" not in resolved
+    assert list(resolved["experiments"]) == list(RAW["experiments"])
     for name, experiment in resolved["experiments"].items():
-        assert list(experiment["models"]) == list(RAW["experiments"][name]["models"])
+        own = RAW["experiments"][name]
+        models = RAW["experiments"][own.get("weights_of", name)]["models"]
+        assert list(experiment["models"]) == list(models)
+        assert experiment["weights_of"] == own.get("weights_of")
         for entry in experiment["models"].values():
             MODELS[entry["family"]].Settings(**entry["settings"])
             Training(**entry["training"])
@@ -81,6 +90,170 @@ def test_a_model_replaces_what_it_names():
     assert models[other]["training"] == experiment["training"]
 
 
+# An experiment that samples another's models.
+
+ANEW = {name: own for name, own in RAW["experiments"].items() if "weights_of" in own}
+
+
+@pytest.mark.parametrize("scale", RAW["scales"])
+def test_an_experiment_with_anothers_weights_is_that_other_but_for_its_sampling(scale):
+    """At every scale, which names the other one only."""
+    resolved = config.resolve(raw_with("scale", scale), SCHEMA)["experiments"]
+    assert ANEW
+    for name, own in ANEW.items():
+        base = resolved[own["weights_of"]]
+        sampling = base["sampling"] | own["sampling"]
+        assert base["sampling"] != sampling
+        same = {key: value for key, value in base.items() if key not in ("sampling", "models")}
+        expected = same | {"weights_of": own["weights_of"], "sampling": sampling}
+        assert {k: v for k, v in resolved[name].items() if k != "models"} == expected
+        for model, entry in base["models"].items():
+            assert resolved[name]["models"][model] == entry | {"sampling": sampling}
+
+
+def test_what_one_model_of_the_base_is_sampled_with_is_kept():
+    raw = copy.deepcopy(RAW)
+    name, own = next(iter(ANEW.items()))
+    base = raw["experiments"][own["weights_of"]]
+    model, other = list(base["models"])[:2]
+    base["models"][model]["sampling"] = {"temperature": 0.5}
+    models = config.resolve(raw, SCHEMA)["experiments"][name]["models"]
+    changed = base["sampling"] | own["sampling"]
+    assert models[model]["sampling"] == changed | {"temperature": 0.5}
+    assert models[other]["sampling"] == changed
+
+
+def test_a_scale_can_change_how_anothers_models_are_sampled():
+    name = next(iter(ANEW))
+    raw = copy.deepcopy(RAW)
+    raw["scales"]["smoke"]["experiments"][name] = {"sampling": {"pieces": 3}}
+    for scale, pieces in (("smoke", 3), ("default", None)):
+        resolved = config.resolve(raw | {"scale": scale}, SCHEMA)["experiments"]
+        base = resolved[ANEW[name]["weights_of"]]["sampling"]
+        found = resolved[name]["sampling"]
+        assert found == base | ANEW[name]["sampling"] | {"pieces": pieces or base["pieces"]}
+
+
+@pytest.mark.parametrize("base", ["nowhere", "polyphonic_grammar"])
+def test_weights_of_an_experiment_that_trains_none_are_named(base):
+    """One that there is not, or that has another's weights itself."""
+    wrong = complaint("experiments.polyphonic_grammar.weights_of", base)
+    path = "experiments.polyphonic_grammar.weights_of"
+    assert f"  {path}: there is no experiment {base!r} with models" in wrong.splitlines()
+    raw = copy.deepcopy(RAW)
+    raw["scales"]["smoke"]["experiments"]["polyphonic_grammar"] = {"weights_of": base}
+    assert f"  scales.smoke.{path}: there is no experiment {base!r}" in told(raw)
+
+
+@pytest.mark.parametrize("key", ["training", "models", "families", "representation", "dataset"])
+def test_what_only_training_could_change_is_refused_beside_weights_of(key):
+    """It would be in force for sampling, and untrue of the weights."""
+    name, own = next(iter(ANEW.items()))
+    value = RAW["experiments"][own["weights_of"]][key]
+    wrong = complaint(f"experiments.{name}.{key}", value)
+    assert f"experiments.{name}.{key}: unknown parameter" in wrong
+    raw = copy.deepcopy(RAW)
+    raw["scales"]["smoke"]["experiments"][name] = {key: value}
+    assert f"scales.smoke.experiments.{name}.{key}: unknown parameter" in told(raw)
+
+
+def test_a_wrong_number_of_the_base_is_named_in_the_base():
+    base = next(iter(ANEW.values()))["weights_of"]
+    wrong = complaint(f"experiments.{base}.sampling.top_p", 3)
+    assert f"experiments.{base}.sampling.top_p" in wrong
+
+
+# What does not fit together.
+
+UNFIT = [  # experiment, key of its sampling, value
+    ("monophonic", "threshold", 0.5),
+    ("monophonic", "grammar", True),
+    ("polyphonic_events", "threshold", 0.5),
+    ("polyphonic_grammar", "threshold", 0.5),
+    ("polyphonic_pianoroll", "top_k", 5),
+    ("polyphonic_pianoroll", "top_p", 0.9),
+    ("polyphonic_pianoroll", "grammar", True),
+]
+
+
+@pytest.mark.parametrize(("experiment", "key", "value"), UNFIT)
+def test_sampling_that_means_nothing_for_a_representation_is_named(experiment, key, value):
+    wrong = complaint(f"experiments.{experiment}.sampling.{key}", value)
+    of_model = r"experiments\.{}\.models\.\w+\.sampling\.{}: means nothing for the representation"
+    assert re.search(of_model.format(experiment, key), wrong)
+    raw = copy.deepcopy(RAW)
+    sampling = (
+        raw["scales"]["smoke"]["experiments"].setdefault(experiment, {}).setdefault("sampling", {})
+    )
+    sampling[key] = value
+    assert f"scales.smoke.experiments.{experiment}.models." in told(raw)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "key", "value"), [row for row in UNFIT if row[0] not in ANEW]
+)
+def test_it_is_named_of_the_one_model_that_has_it(experiment, key, value):
+    path = f"experiments.{experiment}.models.basic.sampling"
+    lines = complaint(path, {key: value}).splitlines()[1:]
+    assert lines[0].startswith(f"  {path}.{key}: means nothing")
+    assert {line.split(".models.")[1].split(".")[0] for line in lines} == {"basic"}
+
+
+def test_a_range_of_semitones_that_ends_before_it_begins_is_named():
+    """There would be none to draw, at the first batch of a training."""
+    wrong = complaint("experiments.polyphonic_pianoroll.training.transpose_semitones", [6, -5])
+    assert re.search(
+        r"polyphonic_pianoroll\.(models\.\w+\.)?training\.transpose_semitones: ", wrong
+    )
+
+
+FITTING = [
+    ("monophonic", "top_k", 5),
+    ("monophonic", "top_p", 0.9),
+    ("polyphonic_events", "top_k", 5),
+    ("polyphonic_events", "grammar", True),
+    ("polyphonic_grammar", "top_p", 0.9),
+    ("polyphonic_pianoroll", "threshold", 0.5),
+]
+
+
+@pytest.mark.parametrize(("experiment", "key", "value"), FITTING)
+def test_sampling_that_fits_a_representation_is_in_force(experiment, key, value):
+    resolved = config.resolve(raw_with(f"experiments.{experiment}.sampling.{key}", value), SCHEMA)
+    for entry in resolved["experiments"][experiment]["models"].values():
+        assert entry["sampling"][key] == value
+
+
+def two_of_one_corpus(**changed) -> dict:
+    """params.yaml with a second experiment of a dataset and representation."""
+    raw = copy.deepcopy(RAW)
+    second = copy.deepcopy(raw["experiments"]["monophonic"])
+    second["representation"] |= changed
+    raw["experiments"]["second"] = second
+    return raw
+
+
+def test_experiments_may_share_an_encoded_corpus():
+    resolved = config.resolve(two_of_one_corpus(), SCHEMA)
+    assert {jobs.corpus_of(resolved["experiments"][e]) for e in ("monophonic", "second")} == {
+        "ryans_mammoth.melody"
+    }
+
+
+@pytest.mark.parametrize("changed", [{"steps_per_second": 4}, {"stretches": [0.9, 1.0]}], ids=str)
+def test_a_corpus_that_two_experiments_want_otherwise_is_refused(changed):
+    """It lies in one folder, by the names of the dataset and the representation."""
+    assert "experiments.second.representation: monophonic has another" in told(
+        two_of_one_corpus(**changed)
+    )
+    raw = two_of_one_corpus()
+    raw["scales"]["thesis"]["experiments"]["second"] = {"representation": changed}
+    assert "scales.thesis.experiments.second.representation: monophonic has" in told(raw)
+    other_name = two_of_one_corpus(**changed)
+    other_name["experiments"]["second"]["dataset"] = "bach_chorales"
+    config.resolve(other_name, SCHEMA)
+
+
 def test_what_is_given_is_not_changed():
     raw = copy.deepcopy(RAW)
     config.resolve(raw, SCHEMA)
@@ -97,6 +270,9 @@ MISSPELT = {
     "experiments.monophonic.representation.steps_per_secnd": "steps_per_second",
     "experiments.monophonic.families.rnn.hiden_size": "hidden_size",
     "experiments.monophonic.models.basic.atention": "attention",
+    "experiments.polyphonic_events.sampling.gramar": "grammar",
+    "experiments.polyphonic_grammar.samplin": "sampling",
+    "experiments.polyphonic_grammar.weigths_of": "weights_of",
     "scales.smoke.sead": "seed",
     "scales.smoke.experiments.monophonic.training.epoch": "epochs",
 }
@@ -122,6 +298,13 @@ WRONG = {  # path: a value, and a word of the complaint
     "experiments.monophonic.representation.name": ("score", "melody"),
     "experiments.monophonic.training.learning_rate": ("1e-3", "number"),
     "experiments.monophonic.training.objective": ("both", "causal"),
+    "experiments.monophonic.representation.stretches": ([], "non-empty"),
+    "experiments.polyphonic_events.representation.stretches": ([1.0, 3.0], "maximum"),
+    "experiments.polyphonic_events.training.transpose_semitones": ([-5, 5.5], "integer"),
+    "experiments.polyphonic_pianoroll.sampling.threshold": (1, "maximum"),
+    "experiments.polyphonic_events.sampling.max_note_seconds": (0, "minimum"),
+    "experiments.polyphonic_events.sampling.grammar": (None, "boolean"),
+    "experiments.polyphonic_grammar.sampling": (None, "object"),
     "experiments.monophonic.sampling.top_p": (1.5, "maximum"),
     "experiments.monophonic.evaluation.resamples": (1.5, "integer"),
     "experiments.monophonic.models.basic.family": ("gan", "gan"),
@@ -139,6 +322,27 @@ def test_a_wrong_value_is_named_by_its_path(path):
     wrong = complaint(path, value)
     parents = path.rsplit(".", 1)[0]
     assert path in wrong or f"  {parents}: " in wrong
+    assert word in wrong
+
+
+OWN = [  # section of a model's entry, its value, and what is wrong with it
+    ("training", 5, "object"),
+    ("sampling", None, "object"),
+    ("training", {"epochs": 0}, "minimum"),
+    ("training", {"transpose_semitones": 5}, "array"),
+    ("training", {"transpose_semitones": [1, 2, 3]}, "too long"),
+    ("training", {"transpose_semitones": ["low", "high"]}, "integer"),
+    ("sampling", {"top_k": "few"}, "integer"),
+    ("sampling", {"threshold": 2}, "maximum"),
+    ("sampling", {"gramar": True}, "did you mean 'grammar'"),
+]
+
+
+@pytest.mark.parametrize(("section", "value", "word"), OWN)
+def test_what_is_wrong_in_a_models_own_section_is_named(section, value, word):
+    path = f"experiments.monophonic.models.basic.{section}"
+    wrong = complaint(path, value)
+    assert f"  {path}" in wrong
     assert word in wrong
 
 
@@ -197,8 +401,19 @@ def test_the_schema_knows_what_is_registered():
 
 
 def test_every_experiment_has_its_tables_and_figures():
-    for registry in (jobs.TABLES, jobs.FIGURES):
-        assert set(registry) <= set(RAW["experiments"])
+    of_tables = {name for experiments in jobs.TABLES.values() for name in experiments}
+    of_figures = {experiment for _, experiment in jobs.FIGURES.values()}
+    assert of_tables == of_figures == set(RAW["experiments"])
+    assert {kind for kind, _ in jobs.FIGURES.values()} == set(jobs.FIGURE_INPUTS)
+
+
+def test_the_schema_has_what_sampling_reads():
+    """`sampling[...]`, wherever samples are drawn and decoded."""
+    read = set()
+    for file in ("sample.py", "vocabulary.py"):
+        text = (Path(config.__file__).parent / file).read_text(encoding="utf-8")
+        read |= set(re.findall(r'sampling\["(\w+)"\]', text))
+    assert keys(DEFINITIONS["sampling"]) == read
 
 
 def undescribed(schema: dict, path: str) -> list[str]:

@@ -338,23 +338,129 @@ def test_an_empty_part_is_an_error_that_says_what_to_do(tmp_path):
 # encode
 
 
-@pytest.mark.parametrize("name", REPRESENTATIONS)
+def encode(folder, pieces: dict[str, NoteList], of: dict[str, str], name: str, rate=8, **changed):
+    """The corpus of pieces in a representation."""
+    save_notes(folder / "notes/notes.npz", pieces)
+    table = pd.DataFrame(list(of.items()), columns=["piece", "split"])
+    write_csv(folder / "splits/split.csv", table)
+    settings = {"name": name, "steps_per_second": rate, "stretches": [1.0]} | changed
+    params = {"representation": settings}
+    prepare.encode(params, folder / "notes", folder / "splits", folder / "encoded")
+    return folder / "encoded"
+
+
+PIECES = dict(zip(["a.mid", "NA", "12", "d,e.mid", "f.mid", "ü.mid"], TUNES, strict=True))
+PARTS = dict(zip(PIECES, ["train", "test", "valid", "train", "test", "train"], strict=True))
+each = pytest.mark.parametrize("name", REPRESENTATIONS)
+
+
+@each
 def test_every_piece_comes_back_encoded_in_its_part(name, tmp_path):
     representation = REPRESENTATIONS[name]
-    pieces = dict(zip(["a.mid", "NA", "12", "d,e.mid", "f.mid", "ü.mid"], TUNES, strict=True))
-    of = dict(zip(pieces, ["train", "test", "valid", "train", "test", "train"], strict=True))
-    save_notes(tmp_path / "notes/notes.npz", pieces)
-    table = pd.DataFrame(list(of.items()), columns=["piece", "split"])
-    write_csv(tmp_path / "splits/split.csv", table)
-    params = {"representation": {"name": name, "steps_per_second": 8}}
-    out = tmp_path / "encoded"
-    prepare.encode(params, tmp_path / "notes", tmp_path / "splits", out)
+    out = encode(tmp_path, PIECES, PARTS, name)
+    assert sorted(contents(out)) == ["pieces.csv", "steps.npy"]
     for part in prepare.SPLITS:
         loaded = prepare.load_encoded(out, part)
-        assert loaded.names == [piece for piece, own in of.items() if own == part]
-        for piece, classes, seconds in zip(
-            loaded.names, loaded.classes, loaded.length_seconds, strict=True
+        assert loaded.names == [piece for piece, own in PARTS.items() if own == part]
+        for piece, steps, seconds in zip(
+            loaded.names, loaded.pieces, loaded.length_seconds, strict=True
         ):
-            assert classes.dtype == np.int16
-            assert np.array_equal(classes, representation.encode(pieces[piece], 8))
-            assert seconds == pytest.approx(pieces[piece].length_seconds, rel=1e-5)
+            expected = representation.encode(PIECES[piece], 8)
+            assert steps.dtype == expected.dtype
+            assert np.array_equal(steps, expected)
+            assert seconds == pytest.approx(PIECES[piece].length_seconds, rel=1e-5)
+
+
+@each
+def test_pieces_stay_in_their_file_until_they_are_read(name, tmp_path):
+    """Views of one file, which nothing can change."""
+    out = encode(tmp_path, PIECES, PARTS, name)
+    whole = np.load(out / "steps.npy", allow_pickle=False)
+    table = pd.read_csv(out / "pieces.csv", keep_default_na=False)
+    assert table["start"].tolist() == [0, *np.cumsum(table["steps"])[:-1]]
+    assert len(whole) == table["steps"].sum()
+    for part in prepare.SPLITS:
+        for steps in prepare.load_encoded(out, part).pieces:
+            assert not steps.flags.owndata
+            assert not steps.flags.writeable
+            base = steps
+            while isinstance(base.base, np.ndarray):
+                base = base.base
+            assert isinstance(base, np.memmap)
+
+
+@each
+def test_only_training_pieces_are_stretched(name, tmp_path):
+    """Once for every factor, all of their times; what is held out is as it was."""
+    representation = REPRESENTATIONS[name]
+    stretches = [0.8, 1.0, 1.25]
+    plain = encode(tmp_path / "plain", PIECES, PARTS, name, rate=20)
+    out = encode(tmp_path / "stretched", PIECES, PARTS, name, rate=20, stretches=stretches)
+    for part in ("valid", "test"):
+        one, other = (prepare.load_encoded(folder, part) for folder in (plain, out))
+        assert (one.names, one.length_seconds) == (other.names, other.length_seconds)
+        assert all(map(np.array_equal, one.pieces, other.pieces))
+    train = prepare.load_encoded(out, "train")
+    names = [piece for piece, part in PARTS.items() if part == "train"]
+    assert train.names == [piece for piece in names for _ in stretches]
+    for index, (piece, steps) in enumerate(zip(train.names, train.pieces, strict=True)):
+        factor, notes = stretches[index % 3], PIECES[piece]
+        assert np.array_equal(steps, representation.encode(notes.stretched(factor), 20))
+        assert representation.durations(steps).sum() == notes.length_seconds * factor * 20
+        assert train.length_seconds[index] == pytest.approx(notes.length_seconds * factor)
+    table = pd.read_csv(out / "pieces.csv", keep_default_na=False)
+    in_train = table["split"] == "train"
+    assert table["stretch"][in_train].tolist() == stretches * len(names)
+    assert (table["stretch"][~in_train] == 1).all()
+    # Where no factor is 1 too.
+    without = encode(tmp_path / "without", PIECES, PARTS, name, stretches=[0.5])
+    table = pd.read_csv(without / "pieces.csv", keep_default_na=False)
+    factors = dict(zip(table["piece"], table["stretch"], strict=True))
+    assert factors == {piece: 0.5 if part == "train" else 1 for piece, part in PARTS.items()}
+
+
+@each
+def test_a_piece_of_nothing_is_encoded_too(name, tmp_path):
+    pieces = {"nothing.mid": NoteList.of([]), "a.mid": TUNES[0], "again.mid": NoteList.of([])}
+    for order in (list(pieces), list(pieces)[::-1], ["nothing.mid"]):
+        some = {piece: pieces[piece] for piece in order}
+        out = encode(tmp_path / str(len(order)), some, dict.fromkeys(some, "train"), name)
+        loaded = prepare.load_encoded(out, "train")
+        assert loaded.names == order
+        for piece, steps in zip(order, loaded.pieces, strict=True):
+            assert np.array_equal(steps, REPRESENTATIONS[name].encode(pieces[piece], 8))
+
+
+def array_file(path, arrays) -> np.ndarray:
+    """What NumPy reads of a file that arrays were appended to."""
+    with path.open("wb") as file, prepare.ArrayFile(file) as grown:
+        for array in arrays:
+            grown.append(array)
+        length = grown.length
+    back = np.load(path, allow_pickle=False)
+    assert len(back) == length
+    assert np.array_equal(np.load(path, mmap_mode="r"), back)
+    return back
+
+
+@pytest.mark.parametrize("shape", [(), (88,), (2, 3)], ids=str)
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8])
+@pytest.mark.parametrize(
+    "lengths", [[7], [3, 0, 5, 1], [0, 4], [0, 0], [1] * 5000, [70_000]], ids=len
+)
+def test_a_file_grown_array_by_array_is_one_array(shape, dtype, lengths, tmp_path):
+    generator = np.random.default_rng(1)
+    arrays = [generator.integers(0, 99, (n, *shape)).astype(dtype) for n in lengths]
+    back = array_file(tmp_path / "steps.npy", arrays)
+    assert (back.dtype, back.shape[1:]) == (dtype, shape)
+    assert np.array_equal(back, np.concatenate(arrays))
+
+
+def test_a_file_that_nothing_was_appended_to_is_empty(tmp_path):
+    assert len(array_file(tmp_path / "steps.npy", [])) == 0
+
+
+def test_arrays_that_lie_otherwise_in_memory_are_written_in_order(tmp_path):
+    array = np.arange(60, dtype=np.int16).reshape(12, 5)
+    back = array_file(tmp_path / "steps.npy", [array.T, array.T[::-1], np.asfortranarray(array.T)])
+    assert np.array_equal(back, np.concatenate([array.T, array.T[::-1], array.T]))

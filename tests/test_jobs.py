@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from neuralmusic import jobs
+from neuralmusic import config, jobs
 from neuralmusic.__main__ import VERBS
 from neuralmusic.code import PACKAGE, code_of
 from neuralmusic.datasets import DATASETS
 from neuralmusic.files import InputError, to_json
 from neuralmusic.models import MODELS
 from neuralmusic.representations import REPRESENTATIONS
-from tests.tiny import ENTRIES, PARAMS
+from tests.tiny import ENTRIES, EXPERIMENTS, PARAMS, RAW, SAMPLED_ANEW, SCHEMA, TRAINED
 
 REPORT = ("report", "report")
 # What of a change of one model's own numbers is its jobs': training, and all that follows.
-TRAINED = set(jobs.MODEL_FOLDERS)
+ALL_VERBS = set(jobs.MODEL_FOLDERS)
 
 
 def changed_jobs(after: dict, before: dict = PARAMS) -> set[tuple[str, str]]:
@@ -39,8 +39,23 @@ def edited(*path: str, value) -> dict:
     return params
 
 
+def resolved_with(path: str, value) -> dict:
+    """What params.yaml resolves to with one parameter changed there."""
+    raw = copy.deepcopy(RAW)
+    *parents, last = path.split(".")
+    section = raw
+    for key in parents:
+        section = section[key]
+    section[last] = value
+    return config.resolve(raw, SCHEMA)
+
+
 def of(verbs, experiment: str, models) -> set[tuple[str, str]]:
     return {(verb, f"{experiment}/{model}") for verb in verbs for model in models}
+
+
+def verbs_of(found: set[tuple[str, str]]) -> set[str]:
+    return {verb for verb, _ in found}
 
 
 @pytest.mark.parametrize(("experiment", "model"), ENTRIES)
@@ -49,25 +64,35 @@ def test_a_models_setting_is_in_that_models_jobs_only(experiment, model):
     for key, value in settings.items():
         other = not value if isinstance(value, bool) else value + 1
         after = edited("experiments", experiment, "models", model, "settings", key, value=other)
-        assert changed_jobs(after) == of(TRAINED, experiment, [model])
+        assert changed_jobs(after) == of(ALL_VERBS, experiment, [model])
 
 
 @pytest.mark.parametrize(("experiment", "model"), ENTRIES)
 def test_a_models_training_is_in_that_models_jobs_only(experiment, model):
     after = edited("experiments", experiment, "models", model, "training", "epochs", value=77)
-    assert changed_jobs(after) == of(TRAINED, experiment, [model])
+    assert changed_jobs(after) == of(ALL_VERBS, experiment, [model])
 
 
 @pytest.mark.parametrize(("experiment", "model"), ENTRIES)
-@pytest.mark.parametrize("key", ["temperature", "top_k", "top_p"])
-def test_how_a_model_is_sampled_trains_and_scores_nothing(experiment, model, key):
-    after = edited("experiments", experiment, "models", model, "sampling", key, value=0.5)
-    assert changed_jobs(after) == of({"sample"}, experiment, [model])
+def test_how_a_model_is_sampled_trains_and_scores_nothing(experiment, model):
+    keys = ("temperature", "top_k", "top_p", "threshold", "grammar", "max_steps_per_second")
+    for key in keys:
+        after = edited("experiments", experiment, "models", model, "sampling", key, value=0.5)
+        assert changed_jobs(after) == of({"sample"}, experiment, [model])
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("key", ["seconds", "max_note_seconds"])
+def test_how_long_pieces_and_notes_are_is_true_of_real_ones_too(experiment, key):
+    after = edited("experiments", experiment, "sampling", key, value=7)
+    found = changed_jobs(after)
+    assert of({"sample"}, experiment, ["real"]) <= found
+    assert verbs_of(found) == {"sample", "evaluate", "tabulate", "draw", "judge"}
 
 
 def test_how_sets_are_compared_is_in_what_compares_them():
     after = edited("experiments", "monophonic", "evaluation", "resamples", value=77)
-    assert {verb for verb, _ in changed_jobs(after)} == {"tabulate", "judge", "draw"}
+    assert verbs_of(changed_jobs(after)) == {"tabulate", "judge", "draw"}
 
 
 @pytest.mark.parametrize(("experiment", "model"), ENTRIES)
@@ -75,40 +100,175 @@ def test_a_model_removed_changes_the_tables_and_no_other_model(experiment, model
     after = copy.deepcopy(PARAMS)
     del after["experiments"][experiment]["models"][model]
     found = changed_jobs(after)
-    tables = {("tabulate", name) for name in jobs.TABLES[experiment] + jobs.TABLES_OF_ALL}
-    figures = {("draw", name) for name in jobs.FIGURES[experiment]}
-    gone = of(TRAINED, experiment, [model])
+    of_tables = {name: jobs.experiments_of(name, PARAMS) for name in jobs.TABLES}
+    tables = {("tabulate", name) for name, of in of_tables.items() if experiment in of}
+    figures = {("draw", name) for name, (_, of) in jobs.FIGURES.items() if of == experiment}
+    gone = of(ALL_VERBS, experiment, [model])
     assert found == gone | tables | figures | {("judge", "claims")}
     assert not gone & set(jobs.all_jobs(after))
+
+
+# An experiment that samples another's models.
+
+
+@pytest.mark.parametrize("experiment", SAMPLED_ANEW)
+def test_models_of_another_experiment_are_neither_trained_nor_scored_again(experiment):
+    found = jobs.all_jobs(PARAMS)
+    own = {(verb, job) for verb, job in found if job.startswith(f"{experiment}/")}
+    models = EXPERIMENTS[experiment]["models"]
+    assert own == of({"sample", "evaluate"}, experiment, [*models, "real"])
+    base = EXPERIMENTS[experiment]["weights_of"]
+    corpora = [job for verb, job in found if verb == "encode"]
+    assert corpora == list({jobs.corpus_of(EXPERIMENTS[e]): None for e in TRAINED})
+    for model in models:
+        given, _ = found["sample", f"{experiment}/{model}"]
+        of_base, copied = found["sample", f"{base}/{model}"]
+        assert given["trained_in"] == of_base["trained_in"] == base
+        assert {k for k in given if given[k] != of_base[k]} == {"experiment", "sampling"}
+        assert copied == f"results/samples/{base}/{model}/params.json"
+
+
+@pytest.mark.parametrize("experiment", SAMPLED_ANEW)
+def test_a_changed_training_of_the_base_samples_both_anew(experiment):
+    base = EXPERIMENTS[experiment]["weights_of"]
+    models = EXPERIMENTS[base]["models"]
+    after = resolved_with(f"experiments.{base}.training.epochs", 77)
+    anew = of({"sample", "evaluate"}, experiment, models)
+    assert changed_jobs(after) == of(ALL_VERBS, base, models) | anew
+    for model in models:
+        before, now = (
+            jobs.model_parameters(params, experiment, model, "sample") for params in (PARAMS, after)
+        )
+        assert now == before | {"training": before["training"] | {"epochs": 77}}
+
+
+@pytest.mark.parametrize("experiment", SAMPLED_ANEW)
+def test_how_anothers_models_are_sampled_samples_only_them_anew(experiment):
+    models = EXPERIMENTS[experiment]["models"]
+    for key, value in RAW["experiments"][experiment]["sampling"].items():
+        after = resolved_with(f"experiments.{experiment}.sampling.{key}", not value)
+        assert changed_jobs(after) == of({"sample"}, experiment, models)
+    base = EXPERIMENTS[experiment]["weights_of"]
+    after = resolved_with(f"experiments.{base}.sampling.temperature", 0.5)
+    assert changed_jobs(after) == of({"sample"}, experiment, models) | of({"sample"}, base, models)
+
+
+@pytest.mark.parametrize("experiment", SAMPLED_ANEW)
+def test_without_the_experiment_that_samples_anew_all_else_is_as_it_was(experiment):
+    raw = copy.deepcopy(RAW)
+    del raw["experiments"][experiment]
+    after = config.resolve(raw, SCHEMA)
+    found = changed_jobs(after)
+    models = [*EXPERIMENTS[experiment]["models"], "real"]
+    assert of({"sample", "evaluate"}, experiment, models) <= found
+    rest = found - of({"sample", "evaluate"}, experiment, models)
+    assert verbs_of(rest) == {"tabulate", "draw", "judge"}
 
 
 @pytest.mark.parametrize("key", ["device", "threads"])
 def test_where_models_compute_is_in_their_jobs(key):
     found = changed_jobs(edited(key, value=7))
     for experiment, model in ENTRIES:
-        assert of(TRAINED, experiment, [model]) <= found
+        assert of(ALL_VERBS, experiment, [model]) <= found
     assert not {verb for verb, _ in found} & {"fetch", "convert", "split", "encode"}
 
 
 def test_the_seed_splits_anew_and_converts_nothing():
-    verbs = {verb for verb, _ in changed_jobs(edited("seed", value=7))}
+    verbs = verbs_of(changed_jobs(edited("seed", value=7)))
     assert {"split", "train", "sample", "tabulate"} <= verbs
     assert not verbs & {"fetch", "convert", "encode"}
 
 
 def test_a_datasets_number_is_in_the_job_that_uses_it():
-    name = "ryans_mammoth"
-    assert changed_jobs(edited("datasets", name, "max_pieces", value=7)) == {("fetch", name)}
-    assert changed_jobs(edited("datasets", name, "time", value="seconds")) == {("convert", name)}
-    assert changed_jobs(edited("datasets", "bach_chorales", "max_pieces", value=7)) == set()
+    for name in ("ryans_mammoth", "bach_chorales"):
+        assert changed_jobs(edited("datasets", name, "max_pieces", value=7)) == {("fetch", name)}
+        after = edited("datasets", name, "time", value="seconds")
+        assert changed_jobs(after) == {("convert", name)}
+    unused = edited("datasets", "folder", "path", value="nowhere")  # by no experiment
+    assert changed_jobs(unused) == set()
+
+
+def test_stretches_are_encoded_and_trained_on():
+    """They change the corpus and how it is read, and nothing before."""
+    path = "experiments.polyphonic_events.representation.stretches"
+    found = changed_jobs(resolved_with(path, [0.95, 1.0, 1.05]))
+    assert ("encode", "bach_chorales.events") in found
+    assert ("encode", "bach_chorales.pianoroll") not in found
+    assert of({"train"}, "polyphonic_events", EXPERIMENTS["polyphonic_events"]["models"]) <= found
+    assert not verbs_of(found) & {"fetch", "convert", "split"}
+    assert not {job for _, job in found if job.startswith(("monophonic", "polyphonic_pianoroll"))}
+
+
+def test_every_corpus_is_encoded_once():
+    encoded = {
+        job: given for (verb, job), (given, _) in jobs.all_jobs(PARAMS).items() if verb == "encode"
+    }
+    assert set(encoded) == {jobs.corpus_of(own) for own in EXPERIMENTS.values()}
+    for own in EXPERIMENTS.values():
+        assert encoded[jobs.corpus_of(own)] == {"representation": own["representation"]}
 
 
 def test_the_users_missing_folder_is_named():
+    after = edited("experiments", "monophonic", "dataset", value="folder")
+    after["datasets"]["folder"]["path"] = "nowhere"
     with pytest.raises(InputError, match=r"datasets\.folder: .*nowhere"):
-        jobs.all_jobs(
-            edited("experiments", "monophonic", "dataset", value="folder")
-            | {"datasets": {"folder": PARAMS["datasets"]["folder"] | {"path": "nowhere"}}}
-        )
+        jobs.all_jobs(after)
+
+
+# Which experiments a table or figure is of.
+
+
+def with_experiments(*names: str) -> dict:
+    return PARAMS | {"experiments": {name: EXPERIMENTS[name] for name in names}}
+
+
+def test_a_table_is_of_its_experiments_of_those_that_there_are():
+    assert jobs.experiments_of("table_5_1", PARAMS) == ["monophonic"]
+    both = ["polyphonic_events", "polyphonic_pianoroll"]
+    assert jobs.experiments_of("table_5_4", PARAMS) == both
+    one = with_experiments("monophonic", "polyphonic_pianoroll")
+    assert jobs.experiments_of("table_5_4", one) == ["polyphonic_pianoroll"]
+    assert jobs.experiments_of("heldout_nll", PARAMS) == list(EXPERIMENTS)
+    assert jobs.experiments_of("heldout_nll", one) == ["monophonic", "polyphonic_pianoroll"]
+    assert jobs.experiments_of("table_5_4", with_experiments("monophonic")) == []
+    with pytest.raises(InputError, match="table_9_9"):
+        jobs.experiments_of("table_9_9", PARAMS)
+
+
+def test_a_table_of_another_way_of_sampling_holds_it_against_the_plain_one():
+    """In the order of params.yaml, wherever the other one stands."""
+    assert jobs.experiments_of("grammar", PARAMS) == ["polyphonic_events", "polyphonic_grammar"]
+    turned = with_experiments("polyphonic_grammar", "monophonic", "polyphonic_events")
+    assert jobs.experiments_of("grammar", turned) == ["polyphonic_grammar", "polyphonic_events"]
+
+
+def test_an_experiment_samples_its_own_models_or_anothers():
+    for name in TRAINED:
+        assert jobs.trained_in(name, PARAMS) == name
+    assert jobs.trained_in("polyphonic_grammar", PARAMS) == "polyphonic_events"
+
+
+def test_tables_and_figures_are_those_of_the_experiments_that_there_are():
+    assert jobs.table_names(PARAMS) == list(jobs.TABLES)
+    assert jobs.figure_names(PARAMS) == list(jobs.FIGURES)
+    one = with_experiments("monophonic")
+    of_all = {name for name, of in jobs.TABLES.items() if not of}
+    assert set(jobs.table_names(one)) == {"table_5_1", "table_5_2", "table_5_3"} | of_all
+    figures = {"figure_5_2", "figure_5_3", "figure_5_5", "figure_5_6"}
+    assert set(jobs.figure_names(one)) == figures
+    found = jobs.all_jobs(one)
+    assert {job for verb, job in found if verb == "tabulate"} == set(jobs.table_names(one))
+    assert {job for verb, job in found if verb == "draw"} == figures
+
+
+def test_a_table_or_figure_depends_on_its_experiments_and_on_no_other():
+    after = edited("experiments", "polyphonic_pianoroll", "evaluation", "min_seconds", value=1)
+    tables = {"table_5_4", "table_5_5", "table_5_6"} | {
+        n for n, of in jobs.TABLES.items() if not of
+    }
+    figures = {n for n, (_, of) in jobs.FIGURES.items() if of == "polyphonic_pianoroll"}
+    compared = {("tabulate", name) for name in tables} | {("draw", name) for name in figures}
+    assert changed_jobs(after) == compared | {("judge", "claims")}
 
 
 # Snapshots: files whose time says whether their job is due.
@@ -199,12 +359,6 @@ def test_what_no_model_made_is_stale(workflow):
     assert found == set(stale) | markov
 
 
-def test_a_table_belongs_to_its_experiment():
-    assert jobs.experiment_of("table_5_1") == jobs.experiment_of("figure_5_2") == "monophonic"
-    with pytest.raises(InputError, match="table_9_9"):
-        jobs.experiment_of("table_9_9")
-
-
 # Code.
 
 
@@ -225,7 +379,7 @@ def test_the_code_of_every_verb_exists_and_is_no_registry(verb):
 def test_what_is_registered_is_code_of_its_jobs(name):
     for registry, verbs, kind in (
         (MODELS, ("train", "sample", "score"), "family"),
-        (REPRESENTATIONS, ("encode", "sample"), "representation"),
+        (REPRESENTATIONS, ("encode", "train", "sample"), "representation"),
         (DATASETS, ("fetch",), "source"),
     ):
         if name in registry:
@@ -240,6 +394,21 @@ def test_an_edit_of_a_family_concerns_that_family_only():
     assert {"models/rnn.py", "models/attention.py"} <= rnn
     assert not {"models/rnn.py", "models/attention.py"} & markov
     assert "models/markov.py" in markov - rnn
+
+
+def test_an_edit_of_a_representation_concerns_that_one_only_but_for_what_they_share():
+    code = {name: names(code_of("encode", representation=name)) for name in REPRESENTATIONS}
+    for name, files in code.items():
+        assert f"representations/{name}.py" in files
+        assert "representations/decoded.py" in files
+        others = {f"representations/{other}.py" for other in REPRESENTATIONS if other != name}
+        assert not others & files
+
+
+def test_what_a_step_is_concerns_all_that_a_model_does():
+    for verb in ("train", "sample", "score"):
+        assert {"vocabulary.py", "likelihood.py"} <= names(code_of(verb))
+    assert not {"vocabulary.py"} & names(code_of("encode"))
 
 
 def test_an_edit_of_sampling_or_of_tables_trains_nothing():

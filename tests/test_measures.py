@@ -180,7 +180,9 @@ def test_evaluate_writes_a_row_for_each_piece(tmp_path):
     evaluate(samples, out)
     empty, chord, one = _rows(out / "pieces.csv")
     assert [row["file"] for row in (empty, chord, one)] == ["0000.mid", "0001.mid", "0002.mid"]
-    assert len(empty) == 10 + 128 + 144
+    assert len(empty) == 11 + 128 + 144
+    assert list(empty)[:4] == ["file", "length_seconds", "notes", "stuck_notes"]
+    assert empty["stuck_notes"] == chord["stuck_notes"] == ""  # its pieces.csv is another's
     assert empty["length_seconds"] == "60" and empty["notes"] == empty["used_pitches"] == "0"
     for column in ("mean_ioi_seconds", "mean_note_seconds", "repeated_notes", "lowest_pitch"):
         assert empty[column] == ""
@@ -190,6 +192,26 @@ def test_evaluate_writes_a_row_for_each_piece(tmp_path):
     assert one["mean_ioi_seconds"] == "" and one["mean_note_seconds"] == "0.5"
     assert b"\r" not in (out / "pieces.csv").read_bytes()
     assert list(out.iterdir()) == [out / "pieces.csv"]
+
+
+def test_evaluate_copies_the_stuck_notes_that_the_samples_say(tmp_path):
+    for name in ("0000", "0001", "0002"):
+        write_midi(tmp_path / f"{name}.mid", CHORD)
+    (tmp_path / "pieces.csv").write_text(
+        "file,primer_piece,primer_start_step,steps,notes,stuck_notes\n"
+        "0001.mid,a.mid,0,128,5,2\n0000.mid,b.mid,4,128,5,0\n9999.mid,c.mid,4,128,5,1\n"
+    )
+    evaluate(tmp_path, tmp_path / "out")
+    assert [row["stuck_notes"] for row in _rows(tmp_path / "out" / "pieces.csv")] == ["0", "2", ""]
+
+
+def test_evaluate_without_or_with_a_damaged_list_of_pieces(tmp_path):
+    write_midi(tmp_path / "0000.mid", CHORD)
+    evaluate(tmp_path, tmp_path / "out")
+    assert _rows(tmp_path / "out" / "pieces.csv")[0]["stuck_notes"] == ""
+    (tmp_path / "pieces.csv").write_text("")
+    with pytest.raises(InputError, match="no table that can be read"):
+        evaluate(tmp_path, tmp_path / "out")
 
 
 def test_evaluate_names_every_unreadable_file(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neuralmusic.midi import MidiError, read_midi, write_midi
-from neuralmusic.notes import NoteList, load_notes, save_notes
+from neuralmusic.notes import NoteList, load_notes, one_per_key, save_notes
 
 HALF_TICK = 0.5 / 960 + 1e-9
 on = partial(mido.Message, "note_on", velocity=64)
@@ -70,6 +70,57 @@ def test_a_repeated_pitch_and_the_shortest_note_survive(tmp_path):
     assert rows(back)[:2] == [(0, 0.5, 60), (0.5, 1, 60)]
     assert back.pitch.tolist() == [60, 60, 62]
     assert back.offset_seconds[2] > back.onset_seconds[2] == 1
+
+
+def voices(seed: int) -> NoteList:
+    """Few keys, struck again while they are down, and by two voices at once."""
+    generator = np.random.default_rng(seed)
+    onsets = np.round(generator.uniform(0, 10, 300) * 8) / 8
+    lengths = generator.choice([0, 0.001, 0.125, 0.3, 2, 5], 300)
+    keys, velocities = generator.integers(60, 66, 300), generator.integers(1, 128, 300)
+    return NoteList.of(np.stack([onsets, onsets + lengths, keys, velocities], axis=1), 20.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_keyboard_can_play_what_is_written(seed, tmp_path):
+    """Every onset comes back, and every note as long as it can be before its key's next."""
+    piece = voices(seed)
+    write_midi(tmp_path / "a.mid", piece)
+    back, expected = read_midi(tmp_path / "a.mid"), one_per_key(piece)
+    assert len(back) < len(piece)
+    assert back.pitch.tolist() == expected.pitch.tolist()
+    assert back.velocity.tolist() == expected.velocity.tolist()
+    assert np.abs(back.onset_seconds - expected.onset_seconds).max() <= HALF_TICK
+    later = back.offset_seconds - expected.offset_seconds
+    assert later.min() >= -HALF_TICK
+    assert later.max() <= 2 * HALF_TICK  # a note of no length has a tick
+    assert back.length_seconds == pytest.approx(20)
+    write_midi(tmp_path / "b.mid", back)
+    assert (tmp_path / "b.mid").read_bytes() == (tmp_path / "a.mid").read_bytes()
+
+
+def test_written_notes_of_one_pitch_by_hand(tmp_path):
+    piece = NoteList.of(
+        [
+            (0, 2, 60, 80),  # struck again at 1
+            (1, 3, 60, 70),
+            (0, 1, 64, 50),  # two voices in unison
+            (0, 2.5, 64, 40),
+            (0, 1.5, 64, 60),
+        ]
+    )
+    write_midi(tmp_path / "a.mid", piece)
+    back = read_midi(tmp_path / "a.mid")
+    assert rows(back) == [(0, 1, 60), (0, 2.5, 64), (1, 3, 60)]
+    assert back.velocity.tolist() == [80, 60, 70]
+    strikes = [m for m in mido.MidiFile(tmp_path / "a.mid") if m.type in ("note_on", "note_off")]
+    assert [m.type for m in strikes if m.note == 64] == ["note_on", "note_off"]
+
+
+def test_a_key_struck_twice_within_a_tick_sounds_as_long_as_the_second(tmp_path):
+    piece = NoteList.of([(0.0101, 1, 60, 80), (0.0103, 2, 60, 80)])
+    write_midi(tmp_path / "a.mid", piece)
+    assert read_midi(tmp_path / "a.mid").offset_seconds.max() == 2
 
 
 def test_other_programs_open_what_is_written(tmp_path):
@@ -256,6 +307,69 @@ def test_cut_ends_notes_that_sound_across_it():
     assert cut.length_seconds == 2
     assert rows(piece.cut(9.0)) == rows(piece)
     assert piece.cut(9.0).length_seconds == 5
+
+
+def test_stretched_notes_are_slower_and_the_same():
+    piece = NoteList.of([(0, 3, 67, 80), (1, 2, 60, 20)], 5.0)
+    slow = piece.stretched(1.5)
+    assert rows(slow) == [(0, 4.5, 67), (1.5, 3, 60)]
+    assert slow.velocity.tolist() == [80, 20]
+    assert slow.length_seconds == 7.5
+    assert rows(piece) == [(0, 3, 67), (1, 2, 60)]
+
+
+def test_one_note_a_key_by_hand():
+    piece = NoteList.of(
+        [
+            (0, 4, 60, 10),  # ends where the key is struck again, at 1
+            (1, 2, 60, 90),  # inside the first, and ends by itself
+            (3, 5, 60, 30),
+            (0, 1, 64, 70),  # in unison with the next: the longest and the loudest of both
+            (0, 3, 64, 20),
+            (2, 2.5, 64, 50),
+            (0, 9, 67, 40),  # alone on its key
+            (5, 6, 60, 30),  # where the one before ends
+        ],
+        12.0,
+    )
+    found = one_per_key(piece)
+    assert rows(found) == [
+        (0, 1, 60),
+        (0, 2, 64),
+        (0, 9, 67),
+        (1, 2, 60),
+        (2, 2.5, 64),
+        (3, 5, 60),
+        (5, 6, 60),
+    ]
+    assert found.velocity.tolist() == [10, 70, 40, 90, 50, 30, 30]
+    assert found.length_seconds == 12
+    assert len(piece) == 8
+    assert piece.offset_seconds.max() == 9
+    assert len(one_per_key(NoteList.of([], 2.0))) == 0
+    assert one_per_key(NoteList.of([], 2.0)).length_seconds == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_key_is_struck_while_it_is_down(seed):
+    piece = voices(seed)
+    found = one_per_key(piece)
+    assert np.array_equal(np.lexsort((found.pitch, found.onset_seconds)), np.arange(len(found)))
+    strikes = set(zip(piece.onset_seconds, piece.pitch, strict=True))
+    assert sorted(strikes) == list(zip(found.onset_seconds, found.pitch, strict=True))
+    for onset, offset, pitch, velocity in zip(
+        found.onset_seconds, found.offset_seconds, found.pitch, found.velocity, strict=True
+    ):
+        at_once = (piece.pitch == pitch) & (piece.onset_seconds == onset)
+        later = found.onset_seconds[(found.pitch == pitch) & (found.onset_seconds > onset)]
+        assert velocity == piece.velocity[at_once].max()
+        assert offset == min(piece.offset_seconds[at_once].max(), *later, np.inf)
+    again = one_per_key(found)
+    assert rows(again) == rows(found)
+    for column in ("onset_seconds", "offset_seconds", "pitch", "velocity"):
+        assert getattr(found, column).dtype == getattr(piece, column).dtype
+    alone = random_piece(seed)  # whose keys are each struck one time after the other
+    assert rows(one_per_key(alone)) == rows(alone)
 
 
 def test_digest_is_equal_for_copies_and_differs_for_other_notes():

@@ -10,15 +10,26 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
+from neuralmusic import jobs
 from neuralmusic.claims import judge
-from neuralmusic.figures import FIGURES
 from neuralmusic.files import write_csv, write_text, writing
-from neuralmusic.report import cell, commit, duration, inline, kind_of_reason, number, report
-from neuralmusic.tables import TABLES, tabulate
-from tests.constructed import MODELS, params
+from neuralmusic.jobs import EVENTS, FIGURES, GRAMMAR, PIANOROLL, TABLES
+from neuralmusic.report import (
+    cell,
+    commit,
+    duration,
+    figure_title,
+    inline,
+    kind_of_reason,
+    number,
+    report,
+    tables_of,
+)
+from neuralmusic.tables import tabulate
+from tests.constructed import EXPERIMENTS, MODELS, params, together
 from tests.whole import write_benchmark, write_data, write_whole
 
-DATASET = "tunes"
+DATASET = EXPERIMENTS["monophonic"][0]
 VOID = {"meta", "img", "br", "link", "hr"}
 
 
@@ -69,17 +80,21 @@ def job(models=MODELS):
         "datasets": {DATASET: {"source": "folder", "path": "<i>here</i>"}},
         "experiments": {"monophonic": {"training": {"epochs": 30}}},
     }
-    return params(models, dataset=DATASET) | {"resolved": resolved}
+    experiments = together(*(params(models, experiment=name) for name in EXPERIMENTS))
+    return experiments | {"resolved": resolved}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Everything that a run leaves."""
     home = tmp_path_factory.mktemp("report")
-    results = write_whole(home / "results")
-    write_data(home / "data", DATASET)
+    results = home / "results"
+    for experiment, (dataset, *_) in EXPERIMENTS.items():
+        write_whole(results, experiment=experiment)
+        write_data(home / "data", dataset)
     for name in TABLES:
-        tabulate(name, job(), results)
+        of = jobs.experiments_of(name, job())
+        tabulate(name, {"experiments": {e: job()["experiments"][e] for e in of}}, results)
     judge(job(), results)
     for name in FIGURES:
         with writing(results / "figures" / f"{name}.png", binary=True) as file:
@@ -117,16 +132,37 @@ def test_links_lead_somewhere(whole, page):
     assert {link[1:] for link in inside} <= set(page.ids)
     assert len(page.ids) == len(set(page.ids))
     files = [link for link in page.links if not link.startswith("#")]
-    assert len(files) == 2 * (len(MODELS) + 1)
+    assert len(files) == 2 * (len(MODELS) + 1) * len(EXPERIMENTS)
     assert "../samples/monophonic/attn/0001.mid" in files
     assert all((whole / "results" / "report" / link).is_file() for link in files)
 
 
 def test_every_figure_is_in_the_page(page):
     embedded = [base64.b64decode(address.partition(",")[2]) for address in page.loaded]
-    assert embedded == [image_of(name) for name in FIGURES]
-    for name in FIGURES:
-        assert f"Figure {name.removeprefix('figure_').replace('_', '.')}:" in page.text
+    in_order = [name for e in EXPERIMENTS for name, (_, of) in FIGURES.items() if of == e]
+    assert embedded == [image_of(name) for name in in_order]
+    assert set(in_order) == set(FIGURES) <= set(page.ids)
+    for title in (
+        "Figure 5.2 (monophonic): Loss over training.",
+        f"Figure 5.9 ({EVENTS}): Distances between pieces, and errors by pitch.",
+        f"Figure 5.9 ({PIANOROLL}): Distances between pieces, and errors by pitch.",
+        f"Notes never turned off, by age ({GRAMMAR}).",
+    ):
+        assert title in page.text
+
+
+def test_figures_have_the_number_of_their_name():
+    assert figure_title("figure_5_10_events", "e", "T") == "Figure 5.10 (e): T"
+    assert figure_title("figure_5_2", "e", "T") == "Figure 5.2 (e): T"
+    assert figure_title("loss_events", "e", "T") == "T (e)"
+
+
+def test_tables_of_an_experiment_are_those_with_a_page_of_it():
+    own = job()["experiments"]
+    of_all = ["heldout_nll", "sample_character"]
+    assert tables_of(EVENTS, own[EVENTS]) == [*of_all, "table_5_4", "table_5_5", "table_5_6"]
+    assert tables_of(GRAMMAR, own[GRAMMAR]) == ["sample_character", "grammar"]
+    assert tables_of("later", {}) == of_all
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -152,9 +188,16 @@ def test_every_verdict_is_in_the_page(whole, page):
 
 def test_summary_is_made_from_the_numbers(whole, page):
     table = pd.read_csv(whole / "results" / "tables" / "heldout_nll.csv")
-    best = table.loc[table["value"].idxmin()]
-    assert f"{best['model']} predicts held-out pieces best: {best['value']:.3f} nats" in page.text
-    assert f"95 % interval {best['ci_low']:.3f} to {best['ci_high']:.3f}" in page.text
+    units = {"monophonic": "step", EVENTS: "event", PIANOROLL: "frame"}
+    assert set(table["experiment"]) == set(units)
+    for experiment, rows in table.groupby("experiment"):
+        best = rows.loc[rows["value"].idxmin()]
+        told = f"best: {best['value']:.3f} nats per {units[experiment]}"
+        assert f"{experiment} experiment, {best['model']} predicts held-out pieces {told}" in (
+            page.text
+        )
+        assert f"95 % interval {best['ci_low']:.3f} to {best['ci_high']:.3f}" in page.text
+    assert f"The {GRAMMAR} experiment samples the models of {EVENTS}." in page.text
     held = (pd.read_csv(whole / "results" / "claims.csv")["verdict"] == "held").sum()
     assert f"claims of the thesis {held} held" in page.text
 
@@ -165,6 +208,17 @@ def test_data_are_counted(page):
     assert "the same notes as another piece 2" in page.text
     assert "no readable MIDI file 2" in page.text
     assert "bytes, over the limit of … 1" in page.text
+
+
+def test_data_of_several_experiments_are_described_once(page):
+    assert page.text.count("5 files were rejected") == 2
+    assert page.text.count(f"The pieces are those of the {EVENTS} experiment") == 2
+
+
+def test_experiment_without_training_says_whose_models_it_samples(page):
+    assert f"trains no models: it samples those of {EVENTS}" in page.text
+    assert page.text.count("trains no models") == 1
+    assert not re.search(r"(Table|Figure) \S+ is not there", page.text)
 
 
 def test_text_is_escaped(whole, page):

@@ -9,27 +9,55 @@ from neuralmusic.checkpoint import load_model, save_weights
 from neuralmusic.files import InputError
 from neuralmusic.midi import read_midi
 from neuralmusic.models import markov
+from neuralmusic.models.model import Model
+from neuralmusic.notes import NoteList, one_per_key
 from neuralmusic.prepare import load_encoded
-from neuralmusic.representations import REPRESENTATIONS
-from neuralmusic.sample import COLUMNS, REAL, draw_primers, generate, restrict, sample
+from neuralmusic.representations import events, melody, pianoroll
+from neuralmusic.representations.decoded import Decoded
+from neuralmusic.sample import COLUMNS, END_COLUMNS, REAL, draw_primers, generate, sample
 from neuralmusic.score import score
-from tests.tiny import ENTRIES, contents, corpus, job, periodic, untrained
+from neuralmusic.vocabulary import Bits, Classes, restrict, vocabulary_of
+from tests.constructed import melody as tune
+from tests.tiny import (
+    ENTRIES,
+    EXPERIMENTS,
+    KINDS,
+    SAMPLED_ANEW,
+    TRAINED,
+    contents,
+    corpus,
+    job,
+    periodic,
+    representation_of,
+    untrained,
+)
 
 CPU = torch.device("cpu")
-of_all = pytest.mark.parametrize(("experiment", "name"), ENTRIES)
+of_kinds = pytest.mark.parametrize(("experiment", "name"), KINDS)
+# One model of every experiment, also of those that sample another's.
+FIRST = {experiment: next(iter(own["models"])) for experiment, own in EXPERIMENTS.items()}
+of_each = pytest.mark.parametrize(("experiment", "name"), FIRST.items())
+PLAIN = job("basic")["sampling"]
 CYCLE = [60, 62, 64, 128]
 
 
 @pytest.fixture(scope="module")
-def encoded(tmp_path_factory):
-    return corpus(tmp_path_factory.mktemp("corpus"))
+def corpora(tmp_path_factory):
+    """The same tunes, encoded for every experiment."""
+    found = {e: corpus(tmp_path_factory.mktemp(e), experiment=e) for e in TRAINED}
+    return {e: found[own["weights_of"] or e] for e, own in EXPERIMENTS.items()}
+
+
+@pytest.fixture(scope="module")
+def encoded(corpora):
+    return corpora["monophonic"]
 
 
 @pytest.fixture(scope="module")
 def periodic_markov(tmp_path_factory):
     """A model folder of a chain that has learned CYCLE by heart."""
     folder = tmp_path_factory.mktemp("markov")
-    model = markov.build(markov.Settings(smoothing=1e-9), 129, 8, "causal")
+    model = markov.build(markov.Settings(smoothing=1e-9), Classes(129), 8, "causal")
     model.fit([periodic(CYCLE, 400)])
     save_weights(folder / "weights.safetensors", model.state_dict())
     return folder
@@ -39,68 +67,117 @@ def table(folder) -> pd.DataFrame:
     return pd.read_csv(folder / "pieces.csv")
 
 
-@of_all
+def sampled(params: dict, encoded, folder):
+    """The samples of an untrained model."""
+    sample(params, untrained(params, folder / "model"), encoded, folder / "out")
+    return folder / "out"
+
+
+@pytest.mark.parametrize(("experiment", "name"), list(dict.fromkeys([*KINDS, *FIRST.items()])))
 @pytest.mark.parametrize("objective", ["causal", "last"])
-def test_as_many_pieces_as_long_as_asked(experiment, name, objective, encoded, tmp_path):
-    params = job(name, experiment, {"objective": objective}, {"pieces": 12, "seconds": 3.25})
-    model = untrained(params, tmp_path / "model")
-    sample(params, model, encoded, tmp_path / "out")
-    names = [f"{index:04d}.mid" for index in range(12)]
-    assert sorted(contents(tmp_path / "out")) == [*names, "pieces.csv"]
-    found = table(tmp_path / "out")
+def test_as_many_pieces_as_long_as_asked(experiment, name, objective, corpora, tmp_path):
+    params = job(name, experiment, {"objective": objective}, {"pieces": 4, "seconds": 3.25})
+    out = sampled(params, corpora[experiment], tmp_path)
+    names = [f"{index:04d}.mid" for index in range(4)]
+    assert sorted(contents(out)) == [*names, "note_ends.csv", "pieces.csv"]
+    found = table(out)
     assert list(found) == COLUMNS
     assert found["file"].tolist() == names
-    assert (found["stuck_notes"] == 0).all()
     for file in names:
-        piece = read_midi(tmp_path / "out" / file, allow_empty=True)
-        assert piece.length_seconds == pytest.approx(3.25, abs=1e-9)
+        piece = read_midi(out / file, allow_empty=True)
+        assert piece.length_seconds == pytest.approx(3.25, abs=1 / 960)
 
 
-@of_all
+@of_each
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
-    experiment, name, encoded, tmp_path
+    experiment, name, corpora, tmp_path
 ):
     params = job(name, experiment)
     model = untrained(params, tmp_path / "model")
     for out, own in (("one", params), ("two", params), ("other", params | {"seed": 7})):
         torch.manual_seed(len(out))  # whatever was drawn before
-        sample(own, model, encoded, tmp_path / out)
+        sample(own, model, corpora[experiment], tmp_path / out)
     one, two, other = (contents(tmp_path / out) for out in ("one", "two", "other"))
     assert one == two
     assert one["0000.mid"] != other["0000.mid"]
     assert len(set(one.values())) == len(one)  # no two pieces alike
 
 
-def test_all_models_continue_the_same_primers(encoded, tmp_path):
-    found = []
-    for experiment, name in ENTRIES:
-        params = job(name, experiment, sampling={"pieces": 20})
-        sample(params, untrained(params, tmp_path / name), encoded, tmp_path / f"{name}.out")
-        found.append(table(tmp_path / f"{name}.out")[["primer_piece", "primer_start_step"]])
-    assert all(one.equals(found[0]) for one in found)
-    assert len(found[0].drop_duplicates()) > 5
+def primers_of(experiment: str, name: str, encoded, **changed) -> tuple[list, np.ndarray]:
+    params = job(name, experiment, sampling={"pieces": 20}) | changed
+    return draw_primers(params, encoded, vocabulary_of(params["representation"]["name"]))
 
 
-def test_primers_are_parts_of_validation_pieces(encoded):
-    params = job("basic", sampling={"pieces": 200})
-    sources, primers = draw_primers(params, encoded, 129)
-    valid = load_encoded(encoded, "valid")
-    by_name = dict(zip(valid.names, valid.classes, strict=True))
+@pytest.mark.parametrize("experiment", TRAINED)
+def test_all_models_of_an_experiment_continue_the_same_primers(experiment, corpora):
+    """And of one that samples them in another way: what differs is the way alone."""
+    alike = [experiment, *(e for e in SAMPLED_ANEW if EXPERIMENTS[e]["weights_of"] == experiment)]
+    found = [
+        primers_of(e, name, corpora[experiment]) for e in alike for name in EXPERIMENTS[e]["models"]
+    ]
+    assert len(found) == len(alike) * len(EXPERIMENTS[experiment]["models"])
+    for sources, primers in found:
+        assert sources == found[0][0]
+        assert np.array_equal(primers, found[0][1])
+    assert len(set(found[0][0])) > 5
+    name = FIRST[experiment]
+    assert primers_of(experiment, name, corpora[experiment], seed=7)[0] != found[0][0]
+    other = primers_of(experiment, name, corpora[experiment], trained_in="another")
+    assert other[0] != found[0][0]
+
+
+def test_samples_say_which_primers_they_continue(corpora, tmp_path):
+    params = job("basic", sampling={"pieces": 20})
+    out = sampled(params, corpora["monophonic"], tmp_path)
+    found = table(out)[["primer_piece", "primer_start_step"]].itertuples(index=False)
+    assert [tuple(row) for row in found] == primers_of(
+        "monophonic", "basic", corpora["monophonic"]
+    )[0]
+
+
+def test_an_experiment_that_samples_anothers_models_differs_from_it(corpora, tmp_path):
+    """By what it changes, and by nothing else; it draws numbers of its own."""
+    for experiment in SAMPLED_ANEW:
+        base = EXPERIMENTS[experiment]["weights_of"]
+        params, own = job("basic", base), job("basic", experiment)
+        changed = {key for key in params if params[key] != own[key]}
+        assert changed == {"experiment", "sampling"}
+        alike = own | {"sampling": params["sampling"]}
+        one, two = (
+            sampled(given, corpora[base], tmp_path / f"{experiment}{index}")
+            for index, given in enumerate((params, alike))
+        )
+        columns = ["primer_piece", "primer_start_step"]
+        assert table(one)[columns].equals(table(two)[columns])
+        assert (one / "0000.mid").read_bytes() != (two / "0000.mid").read_bytes()
+
+
+@pytest.mark.parametrize("experiment", TRAINED)
+def test_primers_are_parts_of_validation_pieces(experiment, corpora):
+    params = job(FIRST[experiment], experiment, sampling={"pieces": 1000})
+    vocabulary = vocabulary_of(params["representation"]["name"])
+    sources, primers = draw_primers(params, corpora[experiment], vocabulary)
+    assert primers.shape == (1000, 7, *vocabulary.step_shape)
+    valid = load_encoded(corpora[experiment], "valid")
+    by_name = dict(zip(valid.names, valid.pieces, strict=True))
     for (piece, first), primer in zip(sources, primers, strict=True):
-        classes = by_name[piece]
-        assert primer[1:].tolist() == classes[first : first + 6].tolist()
-        assert primer[0] == (classes[first - 1] if first else 129)
+        steps = by_name[piece]
+        assert np.array_equal(primer[1:], steps[first : first + 6])
+        if first:
+            assert np.array_equal(primer[0], steps[first - 1])
+        else:
+            assert (primer[0] == vocabulary.start).all()
     starts = {piece: {s for name, s in sources if name == piece} for piece in by_name}
     # From the first step to the last place where six steps fit.
-    assert starts == {"valid0.mid": set(range(15)), "valid1.mid": set(range(7))}
+    assert starts == {piece: set(range(len(steps) - 5)) for piece, steps in by_name.items()}
 
 
 def test_no_primer_comes_from_a_piece_too_short(encoded):
     params = job("basic", sampling={"pieces": 50, "primer_steps": 13})
-    assert {piece for piece, _ in draw_primers(params, encoded, 129)[0]} == {"valid0.mid"}
+    assert {piece for piece, _ in draw_primers(params, encoded, Classes(129))[0]} == {"valid0.mid"}
     params = job("basic", sampling={"primer_steps": 21})
     with pytest.raises(InputError, match=r"no validation piece has the 21 steps .* has 20"):
-        draw_primers(params, encoded, 129)
+        draw_primers(params, encoded, Classes(129))
 
 
 def test_a_piece_continues_its_primer_which_is_no_part_of_it(periodic_markov, encoded, tmp_path):
@@ -108,7 +185,6 @@ def test_a_piece_continues_its_primer_which_is_no_part_of_it(periodic_markov, en
     rate = params["representation"]["steps_per_second"]
     sample(params, periodic_markov, encoded, tmp_path)
     found = table(tmp_path)
-    melody = REPRESENTATIONS["melody"]
     checked = 0
     for row in found[found["primer_piece"] == "valid0.mid"].itertuples():
         steps = melody.encode(read_midi(tmp_path / row.file), rate).tolist()
@@ -118,39 +194,242 @@ def test_a_piece_continues_its_primer_which_is_no_part_of_it(periodic_markov, en
     assert checked > 2
 
 
-@of_all
+@pytest.mark.parametrize(("experiment", "name"), list(dict.fromkeys([*KINDS, *FIRST.items()])))
 @pytest.mark.parametrize("objective", ["causal", "last"])
 def test_each_step_is_the_likeliest_after_all_before_it(
-    experiment, name, objective, encoded, tmp_path
+    experiment, name, objective, corpora, tmp_path
 ):
     """Greedy sampling, step by step, against one reading of primer and piece together."""
-    params = job(name, experiment, {"objective": objective}, {"top_k": 1})
+    params = job(name, experiment, {"objective": objective})
     model = load_model(params, untrained(params, tmp_path), CPU)
-    primers = draw_primers(params, encoded, model.classes)[1]
-    found = generate(model, primers, 20, params["sampling"], "float32", 1, CPU)
-    assert found.shape == (3, 20)
-    assert found.dtype == np.int16
-    whole = torch.from_numpy(np.concatenate([primers, found], axis=1).astype(np.int64))
+    is_bits = isinstance(model.vocabulary, Bits)
+    plain = {"top_k": None, "threshold": None, "grammar": False, "max_steps_per_second": 1000}
+    sampling = params["sampling"] | plain | ({"threshold": 0.5} if is_bits else {"top_k": 1})
+    primers = draw_primers(params, corpora[experiment], model.vocabulary)[1]
+    representation = representation_of(experiment)
+    found = generate(model, primers, 20, representation, 20, sampling, "float32", 1, CPU)
+    assert len(found) == 3
+    assert len({len(steps) for steps in found}) == 1
+    assert min(representation.durations(steps).sum() for steps in found) >= 20
+    found = np.stack(found)
+    assert found.dtype == (np.uint8 if is_bits else np.int16)
+    whole = torch.from_numpy(np.concatenate([primers, found.astype(primers.dtype)], axis=1))
     with torch.no_grad():
         logits = model(whole[:, :-1])[0][:, primers.shape[1] - 1 :]
-    chosen = logits.gather(2, whole[:, primers.shape[1] :, None])[..., 0]
-    assert torch.allclose(chosen, logits.amax(-1), atol=1e-5)
+    drawn = whole[:, primers.shape[1] :]
+    if is_bits:
+        assert ((logits > 1e-5) <= (drawn == 1)).all()
+        assert ((logits < -1e-5) <= (drawn == 0)).all()
+    else:
+        chosen = logits.gather(2, drawn[..., None])[..., 0]
+        assert torch.allclose(chosen, logits.amax(-1), atol=1e-5)
+
+
+def one_step(model: Model, primers: np.ndarray, representation, **changed) -> np.ndarray:
+    """One step of the grid after each primer, (N, ...)."""
+    sampling = PLAIN | changed
+    found = generate(model, primers, 1, representation, 1, sampling, "float32", 3, CPU)
+    return np.stack(found)[:, 0]
 
 
 def test_samples_follow_the_models_own_distribution():
-    model = markov.build(markov.Settings(smoothing=1e-9), 4, 8, "causal")
+    model = markov.build(markov.Settings(smoothing=1e-9), Classes(4), 8, "causal")
     model.fit([np.array([0, 1, 0, 1, 0, 2, 0, 3])])  # after 0: 1 half the time, 2 and 3 a quarter
-    plain = {"temperature": 1.0, "top_k": None, "top_p": None}
     primers = np.zeros((8000, 2), dtype=np.int64)
 
     def shares(**changed) -> list[float]:
-        found = generate(model, primers, 1, plain | changed, "float32", 3, CPU)[:, 0]
+        found = one_step(model, primers, melody, **changed)
         return (np.bincount(found, minlength=4) / len(found)).tolist()
 
     assert shares() == pytest.approx([0, 0.5, 0.25, 0.25], abs=0.02)
     assert shares(temperature=0.5) == pytest.approx([0, 2 / 3, 1 / 6, 1 / 6], abs=0.02)
     assert shares(top_k=1) == [0, 1, 0, 0]
     assert shares(top_p=0.4) == [0, 1, 0, 0]
+
+
+def test_samples_of_bits_follow_the_models_own_distribution():
+    model = markov.build(markov.Settings(smoothing=1e-9), Bits(3), 8, "causal")
+    # After silence the first is set half the time, the second a quarter; the third never.
+    steps = [[0, 0, 0], [1, 0, 0], [0, 0, 0], [1, 1, 0]]
+    model.fit([np.array([*steps, [0, 0, 0]], dtype=np.uint8)] * 4)
+    chain = torch.sigmoid(model.log_odds[0]).tolist()
+    primers = np.zeros((8000, 2, 3), dtype=np.uint8)
+    found = one_step(model, primers, pianoroll)
+    assert found.mean(0).tolist() == pytest.approx(chain, abs=0.02)
+    assert found.mean(0)[2] == 0
+    threshold = (chain[0] + chain[1]) / 2
+    assert (one_step(model, primers, pianoroll, threshold=threshold) == [1, 0, 0]).all()
+
+
+# Events, whose steps take time of their own.
+
+
+class Fixed(Model):
+    """Gives the same logits after whatever it reads."""
+
+    def __init__(self, likely: dict[int, float]) -> None:
+        super().__init__()
+        self.vocabulary = Classes(events.CLASSES)
+        self.logits = torch.full((events.CLASSES,), -torch.inf)
+        for event, probability in likely.items():
+            self.logits[event] = np.log(probability)
+
+    def forward(self, inputs, state=None):
+        return self.logits.expand(*inputs.shape, -1), None
+
+
+NO_PRIMERS = np.full((6, 1), events.CLASSES)
+
+
+def of_fixed(likely: dict[int, float], seconds: float, primers=NO_PRIMERS, **changed) -> list:
+    """What a model of fixed probabilities writes, at 100 steps a second."""
+    length = round(seconds * 100)
+    sampling = PLAIN | changed
+    return generate(Fixed(likely), primers, length, events, 100, sampling, "float32", 3, CPU)
+
+
+def test_pieces_of_events_go_on_until_the_slowest_is_long_enough():
+    found = of_fixed({60: 0.5, 256 + 9: 0.25, 256 + 99: 0.25}, 4)
+    lengths = [events.durations(steps).sum() for steps in found]
+    assert min(lengths) >= 400
+    assert min(events.durations(steps[:-1]).sum() for steps in found) < 400
+    assert len({len(steps) for steps in found}) == 1
+    assert all(steps.dtype == np.int16 for steps in found)
+
+
+def test_a_model_that_never_lets_time_pass_is_stopped_and_written(corpora, tmp_path):
+    for most, seconds in ((100, 2), (25, 2), (10.5, 1)):
+        found = of_fixed({60: 0.5, 188: 0.5}, seconds, max_steps_per_second=most)
+        assert [len(steps) for steps in found] == [int(most * seconds)] * len(found)
+    params = job("markov", "polyphonic_events", sampling={"max_steps_per_second": 20, "seconds": 3})
+    model = markov.build(markov.Settings(smoothing=1e-9), Classes(events.CLASSES), 8, "causal")
+    model.fit([np.array([events.CLASSES - 1, 60, 188] * 50)])
+    model.log_probabilities[:, events.TIME_SHIFT : events.VELOCITY] = -1e9
+    save_weights(tmp_path / "model/weights.safetensors", model.state_dict())
+    sample(params, tmp_path / "model", corpora["polyphonic_events"], tmp_path / "out")
+    found = table(tmp_path / "out")
+    assert found["steps"].tolist() == [60] * 3
+    for file in found["file"]:
+        piece = read_midi(tmp_path / "out" / file, allow_empty=True)
+        assert piece.length_seconds <= 1 / 960 + 1e-9  # of the shortest note that there is
+
+
+def assert_grammatical(primer: np.ndarray, steps: np.ndarray) -> None:
+    grammar = events.Grammar(primer[None])
+    for event in steps.tolist():
+        assert grammar.allowed()[0, event]
+        grammar.follow(np.array([event]))
+
+
+@pytest.mark.parametrize("restricted", [{}, {"top_k": 5}, {"top_p": 0.5}, {"temperature": 3.0}])
+def test_with_the_grammar_nothing_follows_that_cannot(restricted, corpora, tmp_path):
+    """Whatever else restricts the draw; a model that has learned nothing writes much else."""
+    params = job("basic", "polyphonic_grammar", sampling=restricted | {"pieces": 6})
+    model = load_model(params, untrained(params, tmp_path), CPU)
+    primers = draw_primers(params, corpora["polyphonic_events"], model.vocabulary)[1]
+    plain, masked = (
+        generate(model, primers, 2000, events, 100, sampling, "float32", 3, CPU)
+        for sampling in (params["sampling"] | {"grammar": False}, params["sampling"])
+    )
+    assert params["sampling"]["grammar"] is True
+    for primer, steps in zip(primers, masked, strict=True):
+        assert_grammatical(primer, steps)
+        decoded = events.decode(steps, 100, before=primer)
+        assert (decoded.turned_off != decoded.stuck).all()  # no key is struck while it is down
+    with pytest.raises(AssertionError):
+        for primer, steps in zip(primers, plain, strict=True):
+            assert_grammatical(primer, steps)
+
+
+def test_the_grammar_counts_the_keys_of_the_primer():
+    """A key that is down from it may be let go and not struck, each piece by its own."""
+    primers = np.array([[events.CLASSES, 60], [60, 188], [64, 60]])
+    likely = {60: 0.45, 188: 0.45, 256: 0.1}
+    found = of_fixed(likely, 3, primers, grammar=True, max_steps_per_second=500)
+    notes = [[event for event in steps.tolist() if event < 256] for steps in found]
+    assert notes[0][:4] == notes[2][:4] == [188, 60, 188, 60]
+    assert notes[1][:4] == [60, 188, 60, 188]
+
+
+@pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if representation_of(e) is events])
+def test_an_experiment_is_grammatical_where_it_says_so(experiment, corpora, tmp_path):
+    params = job("basic", experiment, sampling={"pieces": 6, "seconds": 20})
+    out = sampled(params, corpora[experiment], tmp_path)
+    ends = pd.read_csv(out / "note_ends.csv")
+    struck_while_down = ((ends["stuck"] == 0) & (ends["turned_off"] == 0)).sum()
+    assert (struck_while_down == 0) == params["sampling"]["grammar"]
+
+
+# What is drawn from a pianoroll with a threshold.
+
+
+@pytest.mark.parametrize("experiment", [e for e in TRAINED if representation_of(e) is pianoroll])
+def test_a_threshold_leaves_nothing_to_chance(experiment, corpora, tmp_path):
+    params = job(FIRST[experiment], experiment, sampling={"threshold": 0.5})
+    model = untrained(params, tmp_path / "model")
+    drawn = params | {"sampling": params["sampling"] | {"threshold": None}}
+    written = {}
+    for out, own in (("one", params), ("other", params), ("drawn", drawn)):
+        # Other numbers, the same primers: those are by the experiment that trained the model.
+        own = own | {"experiment": out, "trained_in": experiment}
+        sample(own, model, corpora[experiment], tmp_path / out)
+        written[out] = contents(tmp_path / out)
+    assert written["one"] == written["other"] != written["drawn"]
+
+
+# By what a note ended.
+
+
+def assert_agree(folder, decoded: list[Decoded] | None = None) -> None:
+    """That pieces.csv, note_ends.csv and the MIDI files of a folder tell of the same notes."""
+    pieces, ends = table(folder), pd.read_csv(folder / "note_ends.csv")
+    assert list(ends) == END_COLUMNS
+    assert set(ends["stuck"]) | set(ends["turned_off"]) <= {0, 1}
+    assert ends["file"].unique().tolist() == pieces["file"][pieces["notes"] > 0].tolist()
+    for index, row in enumerate(pieces.itertuples()):
+        of_piece = ends[ends["file"] == row.file]
+        assert len(of_piece) == row.notes
+        assert of_piece["stuck"].sum() == row.stuck_notes
+        assert (of_piece["age_steps"].between(0, row.steps)).all()
+        # In the file a key that was struck twice at once, or not let go, is one note at a time.
+        heard = read_midi(folder / row.file, allow_empty=True)
+        assert len(heard) <= row.notes
+        if decoded:
+            one = decoded[index]
+            assert len(one_per_key(one.notes)) == len(heard)
+            assert of_piece["age_steps"].tolist() == one.age_steps.tolist()
+            assert of_piece["stuck"].tolist() == one.stuck.astype(int).tolist()
+            assert of_piece["turned_off"].tolist() == one.turned_off.astype(int).tolist()
+
+
+@of_each
+def test_what_is_told_of_the_notes_agrees(experiment, name, corpora, tmp_path):
+    """The ends of notes and the counts of a piece, each piece by itself, and in the right order."""
+    params = job(name, experiment, sampling={"pieces": 6, "seconds": 6, "max_note_seconds": 0.1})
+    out = sampled(params, corpora[experiment], tmp_path)
+    assert_agree(out)
+    ends = pd.read_csv(out / "note_ends.csv")
+    assert ends["stuck"].sum() > 0
+    assert len(set(ends.groupby("file").size())) > 1
+    longest = max(
+        (piece.offset_seconds - piece.onset_seconds).max(initial=0)
+        for piece in (read_midi(out / file, allow_empty=True) for file in table(out)["file"])
+    )
+    assert longest == pytest.approx(0.1, abs=2 / 960)
+
+
+def test_samples_of_silence_have_no_ends_of_notes(encoded, tmp_path):
+    params = job("markov")
+    model = markov.build(markov.Settings(smoothing=1e-9), Classes(129), 8, "causal")
+    model.fit([np.full(100, melody.SILENCE)])
+    model.log_probabilities[:, : melody.SILENCE] = -1e9
+    model.log_probabilities[:, melody.SILENCE] = 0
+    save_weights(tmp_path / "model/weights.safetensors", model.state_dict())
+    sample(params, tmp_path / "model", encoded, tmp_path / "out")
+    assert table(tmp_path / "out")["notes"].tolist() == [0, 0, 0]
+    ends = pd.read_csv(tmp_path / "out/note_ends.csv")
+    assert list(ends) == END_COLUMNS
+    assert len(ends) == 0
 
 
 # By hand: probabilities 0.5, 0.3, 0.15, 0.05, in another order.
@@ -192,32 +471,65 @@ def test_restrictions_work_row_by_row():
     assert torch.isinf(both).sum(1).tolist() == [2, 2]
 
 
-def test_real_pieces_are_the_test_pieces_cut_and_decoded(encoded, tmp_path):
-    params = {key: job("basic")[key] for key in ("experiment", "representation")}
-    params |= {"model": REAL, "sampling": {"seconds": 4}}
-    sample(params, None, encoded, tmp_path)
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_real_pieces_are_the_test_pieces_cut_and_decoded(experiment, tmp_path):
+    """As samples are: a note too long is stuck, and of events one that sounds across the cut."""
+    long = tune([60, 64, 67, 72] * 8, 8.0)
+    held = NoteList.of([(0, 0.5, 60, 80), (0.5, 3.5, 64, 80), (1, 9, 67, 80)], 9)
+    encoded = corpus(
+        tmp_path / "corpus",
+        {"train": [long], "valid": [long], "test": [long, held, tune([60], 1.0)]},
+        experiment,
+    )
+    params = job(REAL, experiment, sampling={"seconds": 4.1, "max_note_seconds": 2})
+    sample(params, None, encoded, tmp_path / "out")
     test = load_encoded(encoded, "test")
-    found = table(tmp_path)
+    found = table(tmp_path / "out")
     assert found["primer_piece"].tolist() == test.names
-    assert len(found) == 2
-    melody = REPRESENTATIONS["melody"]
-    for file, classes in zip(found["file"], test.classes, strict=True):
-        piece = read_midi(tmp_path / file)
-        assert melody.encode(piece, 8).tolist() == classes[:32].tolist()
-        assert piece.length_seconds == pytest.approx(min(4, len(classes) / 8))
+    assert (found["primer_start_step"] == 0).all()
+    assert found["file"].tolist() == ["0000.mid", "0001.mid", "0002.mid"]
+    representation = representation_of(experiment)
+    rate = params["representation"]["steps_per_second"]
+    length = round(4.1 * rate)
+    decoded = [
+        representation.decode(representation.cut(steps, length), rate, 2) for steps in test.pieces
+    ]
+    assert_agree(tmp_path / "out", decoded)
+    for file, own in zip(found["file"], decoded, strict=True):
+        piece = read_midi(tmp_path / "out" / file)
+        assert piece.pitch.tolist() == own.notes.pitch.tolist()
+        assert np.abs(piece.onset_seconds - own.notes.onset_seconds).max() < 1 / 960
+        assert np.abs(piece.offset_seconds - own.notes.offset_seconds).max() < 1 / 960
+        assert piece.length_seconds == pytest.approx(own.notes.length_seconds, abs=1 / 960)
+    assert [round(own.notes.length_seconds, 1) for own in decoded] == [4.1, 4.1, 1.0]
+    if representation is not melody:  # of which the highest note is all
+        assert decoded[1].stuck.tolist() == [False, True, True]
 
 
-@of_all
-def test_scores_are_those_of_the_test_pieces(experiment, name, encoded, tmp_path):
+def test_a_real_piece_that_ends_where_it_is_cut_is_whole(tmp_path):
+    """Its last notes are not stuck: they end there, in every representation."""
+    for experiment in TRAINED:
+        piece = tune([60, 64, 67, 72] * 4, 4.0)
+        parts = {part: [piece] for part in ("train", "valid", "test")}
+        encoded = corpus(tmp_path / experiment, parts, experiment)
+        out = tmp_path / f"{experiment}.out"
+        sample(job(REAL, experiment, sampling={"seconds": 4}), None, encoded, out)
+        assert table(out)["stuck_notes"].tolist() == [0], experiment
+
+
+@pytest.mark.parametrize(("experiment", "name"), ENTRIES)
+def test_scores_are_those_of_the_test_pieces(experiment, name, corpora, tmp_path):
     params = job(name, experiment)
-    score(params, untrained(params, tmp_path / "model"), encoded, tmp_path / "out")
+    score(params, untrained(params, tmp_path / "model"), corpora[experiment], tmp_path / "out")
     found = pd.read_csv(tmp_path / "out/heldout.csv")
     assert list(found) == ["piece", "steps", "length_seconds", "nll_nats"]
     assert found["piece"].tolist() == ["test0.mid", "test1.mid"]
-    assert found["steps"].tolist() == [50, 24]
+    steps = [len(piece) for piece in load_encoded(corpora[experiment], "test").pieces]
+    assert found["steps"].tolist() == steps
     assert found["length_seconds"].tolist() == [6.25, 3.0]
     assert (found["nll_nats"] > 0).all()
-    if name == "markov":  # unfitted: every class as likely
-        assert found["nll_nats"].tolist() == pytest.approx(
-            [50 * np.log(129), 24 * np.log(129)], rel=1e-5
-        )
+    if name == "markov":  # unfitted: every class as likely, every bit as likely set as not
+        vocabulary = vocabulary_of(params["representation"]["name"])
+        is_bits = isinstance(vocabulary, Bits)
+        each = vocabulary.size * np.log(2) if is_bits else np.log(vocabulary.size)
+        assert found["nll_nats"].tolist() == pytest.approx([each * n for n in steps], rel=1e-5)

@@ -16,16 +16,20 @@ import mido
 import pandas as pd
 import pytest
 
+from neuralmusic import jobs
 from tests.check_reproducible import digests
 from tests.checkout import Jobs, commit_all, edit, environment, fresh_checkout, run, snakemake
 
-MODELS = ["basic", "emb", "attn", "attn_res", "attn_res_emb", "markov"]
-TABLES = {
-    f"tabulate/{name}"
-    for name in ("table_5_1", "table_5_2", "table_5_3", "heldout_nll", "sample_character")
+# Of the five recurrent models one is enough to see which jobs run, in one experiment two.
+MODELS = {
+    "monophonic": ["basic", "emb", "markov"],
+    "polyphonic_events": ["basic", "markov"],
+    "polyphonic_pianoroll": ["basic", "markov"],
+    "polyphonic_grammar": ["basic", "markov"],
 }
-OF_SAMPLES = {f"draw/figure_5_{number}" for number in (3, 5, 6)} | {"judge/claims", "report/report"}
+EVENTS, GRAMMAR = "polyphonic_events", "polyphonic_grammar"
 NOTHING = "Nothing to be done"
+DROPOUT = ("basic: {family: rnn,", "basic: {family: rnn, dropout: 0.1,")
 
 
 def make(checkout: Path, target: str, check: bool = True) -> str:
@@ -33,10 +37,44 @@ def make(checkout: Path, target: str, check: bool = True) -> str:
     return run(["make", "--old-file=.venv/.installed", target], checkout, check)
 
 
-def of_model(model: str) -> set[str]:
+def tables_of(*experiments: str) -> set[str]:
+    """The tables that these experiments are in."""
+    found = {name for name, of in jobs.TABLES.items() if not of or set(of) & set(experiments)}
+    return {f"tabulate/{name}" for name in found}
+
+
+def shown(
+    *experiments: str, inputs: tuple[str, ...] = ("samples", "metrics", "models")
+) -> set[str]:
+    """The figures of these experiments that are drawn from such folders, claims and report."""
+    figures = {
+        f"draw/{name}"
+        for name, (kind, of) in jobs.FIGURES.items()
+        if of in experiments and set(jobs.FIGURE_INPUTS[kind]) & set(inputs)
+    }
+    return figures | {"judge/claims", "report/report"}
+
+
+def of_model(experiment: str, model: str) -> set[str]:
     """All jobs that a change of one model executes."""
-    own = {f"{verb}/monophonic.{model}" for verb in ("train", "score", "sample", "evaluate")}
-    return own | TABLES | OF_SAMPLES | {"draw/figure_5_2"}
+    own = {f"{verb}/{experiment}.{model}" for verb in ("train", "score", "sample", "evaluate")}
+    touched = [experiment]
+    if experiment == EVENTS:  # whose models the grammar experiment samples
+        touched.append(GRAMMAR)
+        own |= {f"{verb}/{GRAMMAR}.{model}" for verb in ("sample", "evaluate")}
+    return own | tables_of(*touched) | shown(*touched)
+
+
+def with_few_models(params: Path) -> None:
+    """Leaves the models of MODELS in each experiment."""
+    experiment, kept = "", []
+    for line in params.read_text().splitlines():
+        if line.startswith("  ") and line.strip(" :") in MODELS:
+            experiment = line.strip(" :")
+        name = line.strip().split(":")[0]
+        if "{family: " not in line or name in MODELS[experiment]:
+            kept.append(line)
+    params.write_text("\n".join(kept) + "\n")
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +82,7 @@ def recorded(tmp_path_factory) -> Path:
     """A checkout with a whole smoke run, recorded and committed. Not to be changed: copy it."""
     checkout = fresh_checkout(tmp_path_factory.mktemp("recorded"))
     edit(checkout / "params.yaml", "scale: default", "scale: smoke")
+    with_few_models(checkout / "params.yaml")
     snakemake(checkout)
     make(checkout, "record")
     commit_all(checkout)
@@ -77,26 +116,28 @@ def test_second_run_and_a_comment_execute_nothing(checkout):
     assert_all_is_done(checkout)
     params = checkout / "params.yaml"
     params.write_text("# a comment\n" + params.read_text())
-    jobs = Jobs(checkout)
+    counted = Jobs(checkout)
     with_snakemake(checkout)
     with_dvc(checkout)
-    assert jobs.ran() == set()
+    assert counted.ran() == set()
     assert_all_is_done(checkout)
 
 
-@both_tools
-def test_changed_hyperparameter_executes_that_model(checkout, reproduce):
-    edit(checkout / "params.yaml", "basic: {family: rnn,", "basic: {family: rnn, dropout: 0.1,")
-    jobs = Jobs(checkout)
+@pytest.mark.parametrize(
+    ("experiment", "reproduce"), [("monophonic", with_dvc), (EVENTS, with_snakemake)]
+)
+def test_changed_hyperparameter_executes_that_model(checkout, experiment, reproduce):
+    edit(checkout / "params.yaml", *DROPOUT, after=f"  {experiment}:")
+    counted = Jobs(checkout)
     reproduce(checkout)
-    assert jobs.ran() == of_model("basic")
+    assert counted.ran() == of_model(experiment, "basic")
     assert NOTHING in snakemake(checkout, "--dry-run")
     make(checkout, "record")
     assert_all_is_done(checkout)
 
 
 def test_record_refuses_while_jobs_are_due(checkout):
-    edit(checkout / "params.yaml", "basic: {family: rnn,", "basic: {family: rnn, dropout: 0.1,")
+    edit(checkout / "params.yaml", *DROPOUT)
     lock = (checkout / "dvc.lock").read_bytes()
     said = make(checkout, "record", check=False)
     assert "jobs are due" in said
@@ -104,11 +145,14 @@ def test_record_refuses_while_jobs_are_due(checkout):
 
 
 def test_changed_sampling_trains_nothing(checkout):
-    edit(checkout / "params.yaml", "temperature: 1.0", "temperature: 0.9")
-    jobs = Jobs(checkout)
+    edit(checkout / "params.yaml", "grammar: true", "grammar: true\n      temperature: 0.9")
+    counted = Jobs(checkout)
     with_dvc(checkout)
-    own = {f"{verb}/monophonic.{model}" for verb in ("sample", "evaluate") for model in MODELS}
-    assert jobs.ran() == own | (TABLES - {"tabulate/heldout_nll"}) | OF_SAMPLES
+    own = {
+        f"{verb}/{GRAMMAR}.{model}" for verb in ("sample", "evaluate") for model in MODELS[GRAMMAR]
+    }
+    tables = tables_of(GRAMMAR) - {"tabulate/heldout_nll"}
+    assert counted.ran() == own | tables | shown(GRAMMAR)
 
 
 def test_edited_family_executes_its_models_only(checkout):
@@ -116,32 +160,33 @@ def test_edited_family_executes_its_models_only(checkout):
     untouched = family.read_text()
     family.write_text(untouched + "\n# an edit\n")
     planned = snakemake(checkout, "--dry-run")
-    for model in MODELS:
-        due = f"output: results/models/monophonic/{model}\n" in planned
-        assert due == (model != "markov")
+    for experiment, models in MODELS.items():
+        for model in models if experiment != GRAMMAR else []:
+            due = f"output: results/models/{experiment}/{model}\n" in planned
+            assert due == (model != "markov")
     family.write_text(untouched)
-    family = checkout / "src/neuralmusic/models/markov.py"
-    family.write_text(family.read_text() + "\n# an edit\n")
-    jobs = Jobs(checkout)
-    with_snakemake(checkout)
-    assert jobs.ran() == of_model("markov")
+    # The representation is code of its own experiments: its transposition is in their training.
+    pianoroll = checkout / "src/neuralmusic/representations/pianoroll.py"
+    pianoroll.write_text(pianoroll.read_text() + "\n# an edit\n")
+    planned = snakemake(checkout, "--dry-run")
+    assert "output: results/models/polyphonic_pianoroll/basic\n" in planned
+    assert "output: results/models/polyphonic_events/basic\n" not in planned
+    assert "output: results/models/monophonic/basic\n" not in planned
 
 
 def test_removed_model_leaves_every_table(checkout):
-    params = checkout / "params.yaml"
-    kept = [line for line in params.read_text().splitlines() if not line.startswith("      emb:")]
-    params.write_text("\n".join(kept) + "\n")
-    jobs = Jobs(checkout)
+    edit(checkout / "params.yaml", "      emb: ", "      # emb: ")
+    counted = Jobs(checkout)
     with_dvc(checkout)
-    assert jobs.ran() == TABLES | OF_SAMPLES | {"draw/figure_5_2"}
+    assert counted.ran() == tables_of("monophonic") | shown("monophonic")
     for table in (checkout / "results/tables").glob("*.csv"):
-        models = pd.read_csv(table)["model"].tolist()
-        assert "emb" not in models
-        assert "basic" in models
+        rows = pd.read_csv(table)
+        assert "emb" not in rows["model"].tolist()
+        assert "basic" in rows["model"].tolist()
     assert (checkout / "results/models/monophonic/emb").exists()
     make(checkout, "sweep")
     assert not list((checkout / "results").glob("*/monophonic/emb"))
-    assert len(list((checkout / "results").glob("models/monophonic/*"))) == len(MODELS) - 1
+    assert len(list((checkout / "results").glob("models/monophonic/*"))) == 2
     assert NOTHING in snakemake(checkout, "--dry-run")
 
 
@@ -153,23 +198,24 @@ def test_clone_pulls_and_goes_on(checkout, tmp_path):
     commit_all(checkout)
     clone = tmp_path / "clone"
     run(["git", "clone", "-q", str(checkout), str(clone)], tmp_path)
+    trained = sum(len(models) for name, models in MODELS.items() if name != GRAMMAR)
     # The tables come with the code; all that they are made from is due all the same.
-    assert snakemake(clone, "--dry-run").count("rule train:") == len(MODELS)
+    assert snakemake(clone, "--dry-run").count("rule train:") == trained
     make(clone, "pull")
     assert_all_is_done(clone)
     assert digests(clone) == digests(checkout)
     edit(clone / "params.yaml", "markov, smoothing: 1.0", "markov, smoothing: 2.0")
-    jobs = Jobs(clone)
+    counted = Jobs(clone)
     with_snakemake(clone)
-    assert jobs.ran() == of_model("markov")
+    assert counted.ran() == of_model("monophonic", "markov")
 
 
 @both_tools
 def test_killed_run_goes_on_to_the_same_bytes(checkout, recorded, reproduce):
-    for folder in ("models", "scores", "samples", "metrics", "report"):
-        shutil.rmtree(checkout / "results" / folder)
+    for folder in ("models", "scores", "samples", "metrics"):
+        shutil.rmtree(checkout / "results" / folder / EVENTS)
     command = ["dvc", "repro"] if reproduce is with_dvc else ["snakemake", "--cores", "all"]
-    jobs = Jobs(checkout)
+    counted = Jobs(checkout)
     process = subprocess.Popen(
         command,
         cwd=checkout,
@@ -179,18 +225,18 @@ def test_killed_run_goes_on_to_the_same_bytes(checkout, recorded, reproduce):
         start_new_session=True,
     )
     deadline = time.monotonic() + 120
-    while not jobs.ran() and time.monotonic() < deadline:
+    while not counted.ran() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)  # into the middle of what comes next
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    survived = jobs.ran()
+    survived = counted.ran()
     assert survived
     make(checkout, "unlock")
-    jobs = Jobs(checkout)
+    counted = Jobs(checkout)
     reproduce(checkout)
     # What was complete is not made again, except a job whose end Snakemake did not live to note.
-    assert len(jobs.ran() & survived) <= 2
+    assert len(counted.ran() & survived) <= 2
     assert digests(checkout) == digests(recorded)
     assert NOTHING in snakemake(checkout, "--dry-run")
 
@@ -240,6 +286,6 @@ def test_folder_with_bad_files(checkout, tmp_path):
     assert len(pd.read_csv(checkout / "data/splits/folder/split.csv")) == 12
     # A changed folder is fetched again.
     (music / "text.mid").unlink()
-    jobs = Jobs(checkout)
+    counted = Jobs(checkout)
     snakemake(checkout, "data")
-    assert {"fetch/folder", "convert/folder"} <= jobs.ran()
+    assert {"fetch/folder", "convert/folder"} <= counted.ran()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import pandas as pd
 import torch
 import yaml
 
-from neuralmusic import config
+from neuralmusic import config, jobs
 from neuralmusic.checkpoint import build_model, save_weights
 from neuralmusic.files import write_csv
-from neuralmusic.notes import save_notes
+from neuralmusic.notes import NoteList, save_notes
 from neuralmusic.prepare import encode
-from neuralmusic.representations import REPRESENTATIONS
+from neuralmusic.representations import REPRESENTATIONS, melody
+from neuralmusic.vocabulary import vocabulary_of
 
 torch.set_num_threads(1)  # the tests run beside others
 
@@ -25,14 +27,36 @@ ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / config.SCHEMA
 RAW = yaml.safe_load((ROOT / config.PARAMS).read_text(encoding="utf-8"))
 PARAMS = config.resolve(copy.deepcopy(RAW), SCHEMA)
-# Every model of params.yaml, whichever there are: ("monophonic", "basic"), ...
-ENTRIES = [(e, model) for e, own in PARAMS["experiments"].items() for model in own["models"]]
+EXPERIMENTS = PARAMS["experiments"]
+# Those that train their models, and those that sample another's.
+TRAINED = [name for name, own in EXPERIMENTS.items() if not own["weights_of"]]
+SAMPLED_ANEW = [name for name in EXPERIMENTS if name not in TRAINED]
+# Every trained model of params.yaml, whichever there are: ("monophonic", "basic"), ...
+ENTRIES = [(e, model) for e in TRAINED for model in EXPERIMENTS[e]["models"]]
+GRID = 8  # steps a second of the tunes below
 
 
 def shrunk(settings: Mapping[str, Any], width: int = 8, dropout: float = 0.0) -> dict:
     """A model's settings with every size made small, whatever the family."""
     small = {key: min(v, width) if type(v) is int else v for key, v in settings.items()}
     return small | ({"dropout": dropout} if "dropout" in small else {})
+
+
+def representation_of(experiment: str) -> Any:
+    """The module of an experiment's representation."""
+    return REPRESENTATIONS[EXPERIMENTS[experiment]["representation"]["name"]]
+
+
+def kind_of(experiment: str, model: str) -> tuple:
+    """What a model's network is, whatever music it reads: alike in experiments, tested once."""
+    entry = EXPERIMENTS[experiment]["models"][model]
+    vocabulary = vocabulary_of(EXPERIMENTS[experiment]["representation"]["name"])
+    settings = json.dumps(shrunk(entry["settings"]), sort_keys=True)
+    return entry["family"], settings, type(vocabulary)
+
+
+# The first entry of every kind: each model of one experiment for classes, and of one for bits.
+KINDS = list({kind_of(*entry): entry for entry in reversed(ENTRIES)}.values())[::-1]
 
 
 def job(
@@ -42,55 +66,55 @@ def job(
     sampling: Mapping[str, Any] | None = None,
     **changed: Any,
 ) -> dict:
-    """The parameters of a job of a model of params.yaml, shrunk."""
-    own = PARAMS["experiments"][experiment]
-    entry = own["models"][model]
-    small: dict[str, Any] = {"window_steps": 8, "epochs": 3, "windows_per_epoch": 24}
-    small |= {"batch_size": 8, "precision": "float32"}
+    """The parameters of a job of a model of params.yaml, or of `real`, shrunk."""
+    own = jobs.model_parameters(PARAMS, experiment, model, "sample")
     few = {"pieces": 3, "seconds": 4, "primer_steps": 6}
-    return {
-        "experiment": experiment,
-        "model": model,
-        "seed": 2021,
-        "device": "cpu",
-        "threads": 1,
-        "representation": own["representation"],
-        "family": entry["family"],
-        "settings": shrunk(entry["settings"]),
-        "training": {**entry["training"], **small, **(training or {})},
-        "sampling": {**entry["sampling"], **few, **(sampling or {})},
-        **changed,
-    }
+    few = {key: value for key, value in few.items() if key in own["sampling"]}
+    own = own | {"sampling": {**own["sampling"], **few, **(sampling or {})}}
+    if "family" in own:
+        small: dict[str, Any] = {"window_steps": 8, "epochs": 3, "windows_per_epoch": 24}
+        small |= {"batch_size": 8, "precision": "float32", **(training or {})}
+        own |= {"seed": 2021, "device": "cpu", "threads": 1, "settings": shrunk(own["settings"])}
+        own |= {"training": own["training"] | small}
+    return copy.deepcopy(own | changed)
 
 
 def periodic(pattern: Sequence[int], steps: int) -> np.ndarray:
-    """A piece (steps,) that says one thing again and again."""
+    """A tune (steps,) that says one thing again and again: pitches, or 128 for silence."""
     return np.resize(np.array(pattern, dtype=np.int16), steps)
 
 
-def corpus(folder: Path, parts: Mapping[str, Sequence[np.ndarray]] | None = None) -> Path:
-    """An encoded corpus of pieces of classes (steps,), by part, as `encode` writes it."""
+def played(tune: np.ndarray) -> NoteList:
+    """The notes of a tune of classes of the melody, an eighth of a second each."""
+    return melody.decode(tune, GRID).notes
+
+
+def corpus(
+    folder: Path,
+    parts: Mapping[str, Sequence[np.ndarray | NoteList]] | None = None,
+    experiment: str = "monophonic",
+    **representation: Any,
+) -> Path:
+    """An encoded corpus as `encode` writes it: pieces, or tunes (see `periodic`), by part.
+
+    In an experiment's representation, with what is given of it changed.
+    """
     parts = parts or {
         "train": [periodic([60, 62, 64, 128], 40), periodic([67, 65], 30), periodic([60], 5)],
         "valid": [periodic([60, 62, 64, 128], 20), periodic([67, 65, 64], 12)],
         "test": [periodic([60, 62, 64, 128], 50), periodic([65, 67], 24)],
     }
-    own = next(iter(PARAMS["experiments"].values()))
-    melody = REPRESENTATIONS["melody"]
-    rate = own["representation"]["steps_per_second"]
     named = {
-        f"{part}{index}.mid": (part, classes)
+        f"{part}{index}.mid": (part, piece if isinstance(piece, NoteList) else played(piece))
         for part, pieces in parts.items()
-        for index, classes in enumerate(pieces)
+        for index, piece in enumerate(pieces)
     }
     notes, splits, out = folder / "notes", folder / "splits", folder / "encoded"
-    save_notes(
-        notes / "notes.npz",
-        {name: melody.decode(classes, rate).notes for name, (_, classes) in named.items()},
-    )
+    save_notes(notes / "notes.npz", {name: piece for name, (_, piece) in named.items()})
     rows = [(name, part) for name, (part, _) in named.items()]
     write_csv(splits / "split.csv", pd.DataFrame(rows, columns=["piece", "split"]))
-    encode({"representation": own["representation"]}, notes, splits, out)
+    settings = EXPERIMENTS[experiment]["representation"] | representation
+    encode({"representation": settings}, notes, splits, out)
     return out
 
 

@@ -10,55 +10,97 @@ import pandas as pd
 
 from neuralmusic.files import write_csv, write_text
 from neuralmusic.midi import write_midi
-from neuralmusic.notes import NoteList
+from neuralmusic.notes import NoteList, save_notes
 from tests.constructed import (
+    EXPERIMENTS,
     MODELS,
     drawn,
     melody,
     write_heldout,
     write_metrics,
+    write_note_ends,
     write_validation,
 )
 
 SILENCE = NoteList.of([], 60.0)
 ONE_NOTE = melody([64])
+SAMPLED = 2  # pieces of a set that are there as MIDI files
 
 
-def write_log(results: Path, model: str, losses: Sequence[float]) -> None:
+def in_octaves(piece: NoteList) -> NoteList:
+    """A piece with every note doubled an octave below."""
+    columns = (piece.onset_seconds, piece.offset_seconds, piece.pitch, piece.velocity)
+    table = np.stack(columns, axis=1)
+    return NoteList.of(np.concatenate([table, table - [0, 0, 12, 0]]), piece.length_seconds)
+
+
+def write_log(
+    results: Path, model: str, losses: Sequence[float], *, experiment: str = "monophonic"
+) -> None:
     """A training of one epoch a loss."""
     epochs = np.arange(1, len(losses) + 1)
     table = {"step": 100 * epochs, "epoch": epochs, "train_loss": np.asarray(losses) + 0.1}
     table |= {"valid_loss": losses, "seconds": 0.37 * epochs}
-    write_csv(results / "models" / "monophonic" / model / "log.csv", pd.DataFrame(table))
+    write_csv(results / "models" / experiment / model / "log.csv", pd.DataFrame(table))
 
 
-def write_pieces(results: Path, model: str, pieces: Sequence[NoteList]) -> None:
-    """A set of pieces: the first two as samples, all as metrics."""
-    write_metrics(results, model, pieces)
-    folder = results / "samples" / "monophonic" / model
-    rows = []
-    for index, piece in enumerate(pieces[:2]):
-        write_midi(folder / f"{index:04d}.mid", piece)
-        rows.append([f"{index:04d}.mid", f"tune {index}.mid", 0, 0])
-    columns = ["file", "primer_piece", "primer_start_step", "stuck_notes"]
+def write_pieces(
+    results: Path,
+    model: str,
+    pieces: Sequence[NoteList],
+    *,
+    experiment: str = "monophonic",
+    stuck_every: int | None = None,
+) -> None:
+    """A set of pieces: the first two as samples, all as metrics.
+
+    Note number i of a piece is i + 1 steps old; the first and each `stuck_every`-th after is stuck.
+    """
+    stuck = [
+        [int(bool(stuck_every) and i % stuck_every == 0) for i in range(len(p))] for p in pieces
+    ]
+    write_metrics(results, model, pieces, experiment=experiment, stuck=list(map(sum, stuck)))
+    folder = results / "samples" / experiment / model
+    rows, ends = [], []
+    for index, (piece, of_piece) in enumerate(zip(pieces[:SAMPLED], stuck, strict=False)):
+        file = f"{index:04d}.mid"
+        write_midi(folder / file, piece)
+        rows.append([file, f"tune {index}.mid", 0, 480, len(piece), sum(of_piece)])
+        ends += [(file, i + 1, of) for i, of in enumerate(of_piece)]
+    columns = ["file", "primer_piece", "primer_start_step", "steps", "notes", "stuck_notes"]
     write_csv(folder / "pieces.csv", pd.DataFrame(rows, columns=columns))
+    write_note_ends(results, experiment, model, ends)
 
 
-def write_whole(results: Path, models: Sequence[str] = MODELS, pieces: int = 6) -> Path:
-    """Every model of the monophonic experiment, and the real pieces."""
-    write_pieces(results, "real", drawn(1000, pieces))
-    for index, model in enumerate(models):
-        write_pieces(results, model, drawn(index, pieces, tilt=0.1 * index))
+def write_whole(
+    results: Path,
+    models: Sequence[str] = MODELS,
+    pieces: int = 6,
+    *,
+    experiment: str = "monophonic",
+) -> Path:
+    """Every model of an experiment, and the real pieces."""
+    *_, weights_of = EXPERIMENTS[experiment]
+    for index, model in enumerate(["real", *models], start=-1):
+        made = drawn(1000 if model == "real" else index, pieces, tilt=0.1 * max(index, 0))
+        if experiment != "monophonic":
+            made = [in_octaves(piece) for piece in made]
+        stuck_every = None if model == "real" or experiment == "monophonic" else 9 + index
+        write_pieces(results, model, made, experiment=experiment, stuck_every=stuck_every)
+        if model == "real" or weights_of:
+            continue
         epochs = 1 if model == "markov" else 5
         losses = 0.6 + 0.02 * index + np.exp(-np.arange(epochs) / 2)
-        write_log(results, model, losses)
-        write_validation(results, model, losses[:, None] + np.linspace(-0.1, 0.1, 4))
-        write_heldout(results, model, np.linspace(60, 90, 5) + 2 * index)
+        write_log(results, model, losses, experiment=experiment)
+        of_pieces = losses[:, None] + np.linspace(-0.1, 0.1, 4)
+        write_validation(results, model, of_pieces, experiment=experiment)
+        nll_nats = np.linspace(60, 90, 5) + 2 * index
+        write_heldout(results, model, nll_nats, experiment=experiment)
     return results
 
 
 def write_data(data: Path, dataset: str) -> None:
-    """The notes and the split of a dataset, as far as the report reads them."""
+    """A dataset as far as the report and the figures read it: raw, notes and split."""
     rejected = [
         ("a.mid", "the same notes as b.mid"),
         ("c.mid", "the same notes as d.mid"),
@@ -69,8 +111,16 @@ def write_data(data: Path, dataset: str) -> None:
     frame = pd.DataFrame(rejected, columns=["file", "reason"])
     write_csv(data / "notes" / dataset / "rejected.csv", frame)
     parts = ["train"] * 7 + ["valid"] + ["test"] * 2
-    split = pd.DataFrame({"piece": [f"{i}.mid" for i in range(len(parts))], "split": parts})
+    pieces = {f"{i}.mid": in_octaves(piece) for i, piece in enumerate(drawn(7, len(parts)))}
+    split = pd.DataFrame({"piece": list(pieces), "split": parts})
     write_csv(data / "splits" / dataset / "split.csv", split)
+    save_notes(data / "notes" / dataset / "notes.npz", pieces)
+    raw = data / "raw" / dataset
+    write_text(raw / "f.mid", "no music")
+    for name in list(pieces)[:2]:
+        write_midi(raw / name, pieces[name])
+    manifest = pd.DataFrame({"file": ["f.mid", *list(pieces)[:2]]})
+    write_csv(raw / "manifest.csv", manifest)
 
 
 def write_benchmark(logs: Path, rule: str, job: str, seconds: str, memory: str) -> None:

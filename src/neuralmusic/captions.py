@@ -1,41 +1,94 @@
-"""What the report says below each figure: what it shows and how to read it."""
+"""What the report says below each kind of figure: what it shows and how to read it."""
 
 from __future__ import annotations
 
 CAPTIONS: dict[str, tuple[str, str]] = {
-    "figure_5_2": (
+    "training_loss": (
         "Loss over training",
-        "The mean negative log-likelihood of the next step, lower is better: on the windows of"
+        "The mean negative log-likelihood of what comes next, lower is better: on the windows of"
         " each epoch while it trains (left) and, after it, on the validation pieces, which no"
         " model was trained on (right). The left is measured with dropout, so that the two levels"
-        " do not compare. A dot marks the epoch with the lowest held-out loss: its weights are the"
+        " do not compare; nor do losses of other representations, whose steps are others. A dot"
+        " marks the epoch with the lowest held-out loss: its weights are the"
         " ones that are sampled. A dashed line is a model that is fitted at once. The first, steep"
         " epochs leave the top of the panels, so that the later differences show. Epochs count"
         " work, not time: a model with attention takes longer for one.",
     ),
-    "figure_5_3": (
+    "pianorolls": (
         "Pianorolls of a real piece and of one sample of each model",
-        "Time runs across, pitch up; each bar is a note as long as it sounds. At the top is the"
-        " first test piece as the models' representation has it, grey where it has ended; below is"
-        " the first sample of each model, not chosen by ear. All were primed with the same steps"
-        " of a validation piece, which are not shown.",
+        "Time runs across, pitch up; each bar is a note as long as it sounds, less a slit that"
+        " keeps repeated notes apart. At the top is the first test piece as the models'"
+        " representation has it, grey where it has ended; below is the first sample of each model,"
+        " not chosen by ear. All were primed with the same part of a validation piece, which is"
+        " not shown.",
     ),
-    "figure_5_5": (
+    "transition_matrices": (
         "Pitch-class transitions",
         "How often a note of one pitch class (row) is followed by one of another (column),"
         " octaves left out, as a share of all transitions of the set; the 144 cells of a panel sum"
-        " to 1, and all panels share one scale. The diagonal is a repeated pitch class. A model"
-        " that moves as real music does has the same pattern as `real`; the KL divergence (of"
-        " table 5.1) sums up how far it is from that, 0 being the same.",
+        " to 1, and all panels share one scale. Notes that begin at once follow each other from"
+        " the lowest to the highest. The diagonal is a repeated pitch class. A model that moves as"
+        " real music does has the same pattern as `real`; the KL divergence above a panel, of the"
+        " counts with one added to every cell, sums up how far it is from that, 0 being the same."
+        " Where the scale ends in an arrow, a cell of a model that is far from all others is"
+        " beyond it, and the panel says how high it is.",
     ),
-    "figure_5_6": (
+    "distance_densities": (
         "Distances between pieces, and errors by pitch",
         "Left: for each piece the mean Euclidean distance of its pitch histogram (onsets per pitch"
         " and minute) to the other pieces of its own set (top) and to the real pieces (bottom), as"
-        " kernel densities (Gaussian, Scott's bandwidth). A curve over that of `real`, which is the"
-        " same in both, is best: a curve to the left of it at the top is a set that varies less"
-        " than real music; to the right at the bottom, one that is far from it. Right: by pitch,"
-        " how far a model's mean onsets per minute are from the real ones, and their total. The"
-        " grey shape, on a scale of its own, is how often real pieces play each pitch.",
+        " kernel densities (Gaussian; Scott's bandwidth, for the standard deviation or"
+        " the interquartile range by 1.349, whichever is less). A curve over that of `real`, which"
+        " is the same in both, is best: a curve to the left of it at the top is a set that varies"
+        " less than real music; to the right at the bottom, one that is far from it. The axes hold"
+        " `real` and most of the models; of a set that is far from the others, or has single far"
+        " pieces, the legend in a panel tells what lies beyond its edges. Right: by pitch,"
+        " how far a model's mean onsets per minute are from the real ones, and their total; a line"
+        " along the upper edge is above it. The grey shape, on a scale of its own, is how often"
+        " real pieces play each pitch.",
+    ),
+    "pianoroll_of_library": (
+        "Our pianoroll beside that of pretty_midi",
+        "The first file of the dataset that both read, on the grid of the pianoroll"
+        " representation: a cell is one of the 88 keys of a piano during one step. Both follow the"
+        " file's tempo and leave the sustain pedal out. All counts are of the whole file; shown is"
+        " the part with the most differences. On a score, whose notes lie on the grid, there"
+        " should be none. Elsewhere ours rounds a time to the nearest step and gives every note at"
+        " least one, where pretty_midi cuts times down: its notes begin and end up to a step"
+        " earlier, and one that begins and ends between the same two steps is not there. What"
+        " would differ had ours cut times too is told below the panels, and comes from other"
+        " habits: pretty_midi bends pitches as the file says and reads the tempo from the first"
+        " track alone; ours ends a note where the same key of the same channel is struck again,"
+        " and with the file where it is never ended.",
+    ),
+    "events_and_pianoroll": (
+        "The beginning of a piece as a pianoroll and as events",
+        "Two seconds of the first test piece from its first note on: of a score, where a quarter"
+        " lasts half a second, a bar of four quarters. Notes that sound on are ended there. Above,"
+        " each bar is a note; a dotted line stands where notes begin or end. Below is the same as"
+        " a sequence of events, which the models read and write one by one, from left to right:"
+        " a note-on or note-off takes no time, a time shift lets it pass (the small number is the"
+        " time that it leads to), and a velocity holds for all notes until the next one. At one"
+        " time notes are turned off before others are turned on, and from the lowest to the"
+        " highest. Nothing in the sequence says which note-off belongs to which note-on, or how"
+        " long a note has been on: a model has to remember.",
+    ),
+    "deteriorating_sample": (
+        "A deteriorating sample above a real piece",
+        "The sample with the highest stuck-note rate, of all samples with at least two notes;"
+        " those of the Markov chain, which cannot remember a note, do not count. Below"
+        " is the first test piece, grey where it has ended. A note is stuck where decoding had to"
+        " end it: because it lasted longer than the longest note allowed, where its bar ends, or"
+        " because it was still on when a sequence of events ended.",
+    ),
+    "stuck_by_age": (
+        "Notes never turned off, by age",
+        "Of the notes that are still on at an age, the share that the sequence never turns off,"
+        " with a 95 % band from resampling pieces; below, how many notes reach that age. Age"
+        " counts what a model has read or written since the note began, not time. Curves"
+        " stop where fewer than ten notes are left. A note still on when its piece ends was not"
+        " turned off either, so that the share rises with age for any model; `real`, cut to the"
+        " same length, shows how much that is. Did models forget a note once it has left the window"
+        " that they were trained on, the curves would rise at the dashed line.",
     ),
 }

@@ -13,17 +13,16 @@ from torch import Tensor
 from neuralmusic.files import InputError, writing
 from neuralmusic.models import MODELS
 from neuralmusic.models.model import Model
-from neuralmusic.representations import REPRESENTATIONS
+from neuralmusic.vocabulary import vocabulary_of
 
 
 def build_model(params: dict) -> Model:
     """The untrained model of a job's parameters; seed torch before."""
     family = MODELS[params["family"]]
-    classes = REPRESENTATIONS[params["representation"]["name"]].CLASSES
     training = params["training"]
     return family.build(
         family.Settings(**params["settings"]),
-        classes,
+        vocabulary_of(params["representation"]["name"]),
         training["window_steps"],
         training["objective"],
     )
@@ -56,7 +55,8 @@ def fingerprint(params: dict, files: list[Path]) -> str:
     """A hash of all that a training depends on: a checkpoint of another training is not resumed."""
     hasher = hashlib.sha256(json.dumps(params, sort_keys=True).encode())
     for file in files:
-        hasher.update(hashlib.sha256(file.read_bytes()).digest())
+        with file.open("rb") as content:
+            hasher.update(hashlib.file_digest(content, "sha256").digest())
     return hasher.hexdigest()
 
 

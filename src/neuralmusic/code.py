@@ -16,10 +16,10 @@ LISTED = {
     "fetch": ["midi.py", "notes.py"],
     "convert": ["prepare.py", "midi.py", "notes.py"],
     "split": ["prepare.py", "seeds.py"],
-    "encode": ["prepare.py"],
-    "train": ["train.py", "likelihood.py", "seeds.py"],
-    "sample": ["sample.py", "midi.py", "seeds.py"],
-    "score": ["score.py", "likelihood.py"],
+    "encode": ["prepare.py", "notes.py"],
+    "train": ["train.py", "likelihood.py", "seeds.py", "vocabulary.py"],
+    "sample": ["sample.py", "likelihood.py", "midi.py", "notes.py", "seeds.py", "vocabulary.py"],
+    "score": ["score.py", "likelihood.py", "vocabulary.py"],
 }
 # The others take seconds: all that they import counts.
 FOLLOWED = {
@@ -47,7 +47,8 @@ def code_of(
     if family:
         files |= _with_imports(PACKAGE / "models" / f"{family}.py", "neuralmusic.models")
     if representation:
-        files.add(PACKAGE / "representations" / f"{representation}.py")
+        module = PACKAGE / "representations" / f"{representation}.py"
+        files |= _with_imports(module, "neuralmusic.representations")
     if source:
         files |= set((PACKAGE / "datasets").glob(f"{source}*.py"))
     return sorted(files)

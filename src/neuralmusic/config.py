@@ -32,7 +32,9 @@ def load(path: Path = PARAMS, schema: Path = SCHEMA) -> dict:
 def resolve(raw: dict, schema_path: Path = SCHEMA) -> dict:
     """Checks the parameters and returns them as they are in force, without `scales`.
 
-    In the result every model's entry is whole: {"family", "settings", "training", "sampling"}.
+    In the result every model's entry is whole: {"family", "settings", "training", "sampling"},
+    and so is an experiment that samples another's models: `weights_of` names that other, and is
+    None elsewhere.
     Every scale is checked, not only the chosen one.
     Raises InputError, naming each wrong parameter by its path.
     """
@@ -76,12 +78,27 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
         path = f"{prefix}datasets.{name}"
         problems += _problems(own, _part(schema, definitions["sources"][dataset["source"]]), path)
     experiments = {}
-    for name, experiment in params["experiments"].items():
+    corpora: dict[tuple[str, str], tuple[str, dict]] = {}
+    for name, own in params["experiments"].items():
         path = f"{prefix}experiments.{name}"
+        experiment = {**own, "weights_of": None}
+        if base := own.get("weights_of"):
+            if "dataset" not in params["experiments"].get(base, {}):
+                problems.append(f"{path}.weights_of: there is no experiment {base!r} with models")
+                continue
+            experiment = merge(params["experiments"][base], own)
         if experiment["dataset"] not in params["datasets"]:
             problems.append(
                 f"{path}.dataset: there is no dataset {experiment['dataset']!r};"
                 f" there are {', '.join(params['datasets'])}"
+            )
+        representation = experiment["representation"]
+        corpus = (experiment["dataset"], representation["name"])
+        first, settings_there = corpora.setdefault(corpus, (name, representation))
+        if settings_there != representation:
+            problems.append(
+                f"{path}.representation: {first} has another one of the same dataset and name;"
+                " both share one encoded corpus"
             )
         wrong = set()
         for family, common in experiment["families"].items():
@@ -99,12 +116,46 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
             whole = {"family": entry["family"], "settings": settings}
             for section in ("training", "sampling"):
                 whole[section] = merge(experiment[section], entry.get(section, {}))
-                part = _part(schema, definitions[section])
-                problems += _problems(whole[section], part, f"{path}.models.{model}.{section}")
+                part, where = (
+                    _part(schema, definitions[section]),
+                    f"{path}.models.{model}.{section}",
+                )
+                if found := _problems(whole[section], part, where):
+                    problems += found
+                elif section == "training":
+                    problems += _no_range(whole[section]["transpose_semitones"], where)
+                else:
+                    problems += _unfit(whole[section], representation["name"], where)
             models[model] = whole
         experiments[name] = {**experiment, "models": models}
     _raise(problems)
     return {**params, "experiments": experiments}
+
+
+def _no_range(semitones: list[int], path: str) -> list[str]:
+    low, high = semitones
+    if low <= high:
+        return []
+    return [
+        f"{path}.transpose_semitones: from {low} to {high} is no range; "
+        "the lower number comes first"
+    ]
+
+
+def _unfit(sampling: dict, representation: str, path: str) -> list[str]:
+    """What is set of the sampling that the representation has no use for."""
+    # Written out and not asked of the registry: reading parameters must not import PyTorch.
+    unfit = {
+        "top_k": representation == "pianoroll" and sampling["top_k"] is not None,
+        "top_p": representation == "pianoroll" and sampling["top_p"] is not None,
+        "threshold": representation != "pianoroll" and sampling["threshold"] is not None,
+        "grammar": representation != "events" and sampling["grammar"],
+    }
+    return [
+        f"{path}.{key}: means nothing for the representation {representation}"
+        for key, is_set in unfit.items()
+        if is_set
+    ]
 
 
 def _part(schema: dict, part: dict) -> dict:

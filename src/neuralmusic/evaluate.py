@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from neuralmusic.files import InputError, writing
@@ -29,8 +31,9 @@ def evaluate(samples_folder: Path, out_folder: Path) -> None:
     """Measures every *.mid of a folder and writes `pieces.csv`, one row a piece, sorted by name.
 
     `pitch_*` and `transition_*` are raw counts; undefined values are empty cells. A piece without
-    notes has a row too: silence is what the model made. Raises InputError naming each file that
-    cannot be read.
+    notes has a row too: silence is what the model made. `stuck_notes` cannot be told from a MIDI
+    file: it is what the folder's own pieces.csv says, empty where there is none. Raises InputError
+    naming each file that cannot be read.
     """
     paths = sorted(Path(samples_folder).glob("*.mid"))
     if not paths:
@@ -46,10 +49,32 @@ def evaluate(samples_folder: Path, out_folder: Path) -> None:
     if unreadable:
         raise InputError(f"{len(unreadable)} unreadable samples:\n" + "\n".join(unreadable))
     frame = pd.DataFrame(rows)
+    stuck = pd.array(stuck_notes(Path(samples_folder), list(frame["file"])), dtype="Int64")
+    frame.insert(list(frame.columns).index("notes") + 1, "stuck_notes", stuck)
     for column in ("lowest_pitch", "highest_pitch"):
         frame[column] = frame[column].astype("Int64")  # whole numbers that may be missing
     with writing(Path(out_folder) / "pieces.csv") as file:
         frame.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def stuck_notes(samples_folder: Path, files: Sequence[str]) -> list[int | None]:
+    """How many notes of each file decoding had to end, None where the folder does not say."""
+    path = samples_folder / "pieces.csv"
+    if not path.is_file():
+        return [None] * len(files)
+    try:
+        frame = pd.read_csv(path, dtype={"file": str}, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no table that can be read: {error}") from error
+    if not {"file", "stuck_notes"} <= set(frame.columns):  # another's, beside another's music
+        return [None] * len(files)
+    counts = pd.to_numeric(frame["stuck_notes"], errors="coerce")
+    known = {
+        file: int(count)
+        for file, count in zip(frame["file"], counts, strict=True)
+        if np.isfinite(count)
+    }
+    return [known.get(file) for file in files]
 
 
 def piece_row(file: str, notes: NoteList) -> dict[str, Any]:

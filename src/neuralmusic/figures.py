@@ -13,21 +13,28 @@ from neuralmusic import jobs
 from neuralmusic.compare import experiment_params
 from neuralmusic.files import InputError, writing
 from neuralmusic.plots.distances import distance_densities
+from neuralmusic.plots.events import events_and_pianoroll
+from neuralmusic.plots.library import pianoroll_of_library
 from neuralmusic.plots.loss import training_loss
 from neuralmusic.plots.pianoroll import pianorolls
 from neuralmusic.plots.run import Run
+from neuralmusic.plots.stuck import deteriorating_sample, stuck_by_age
 from neuralmusic.plots.transitions import transition_matrices
 
 STYLE = Path(__file__).with_name("neuralmusic.mplstyle")
 # What would differ between two drawings, or between versions of matplotlib.
 NO_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
-# A kind may stand under several names: `jobs.FIGURES` says which experiment each name is of.
-FIGURES: dict[str, Callable[[Run], Figure]] = {
-    "figure_5_2": training_loss,
-    "figure_5_3": pianorolls,
-    "figure_5_5": transition_matrices,
-    "figure_5_6": distance_densities,
+# A kind may stand under several names: `jobs.FIGURES` says which kind and experiment each is of.
+KINDS: dict[str, Callable[[Run], Figure]] = {
+    "training_loss": training_loss,
+    "pianorolls": pianorolls,
+    "transition_matrices": transition_matrices,
+    "distance_densities": distance_densities,
+    "pianoroll_of_library": pianoroll_of_library,
+    "events_and_pianoroll": events_and_pianoroll,
+    "deteriorating_sample": deteriorating_sample,
+    "stuck_by_age": stuck_by_age,
 }
 
 
@@ -36,12 +43,12 @@ def draw(name: str, params: Mapping[str, Any], results: Path, data: Path) -> Non
 
     Raises InputError where there is no such figure, or a file that it is drawn from is missing.
     """
-    if name not in FIGURES:
-        raise InputError(f"no figure {name!r}; there are {', '.join(FIGURES)}")
-    experiment = jobs.experiment_of(name)
+    if name not in jobs.FIGURES:
+        raise InputError(f"no figure {name!r}; there are {', '.join(jobs.FIGURES)}")
+    kind, experiment = jobs.FIGURES[name]
     run = Run(experiment, experiment_params(params, experiment), Path(results), Path(data))
     with style.context(["default", str(STYLE)]):  # whatever the user's own style is
-        figure = FIGURES[name](run)
+        figure = KINDS[kind](run)
         for ending, metadata in NO_METADATA.items():
             with writing(run.results / "figures" / f"{name}.{ending}", binary=True) as file:
                 figure.savefig(file, format=ending, metadata=metadata)

@@ -18,22 +18,49 @@ from neuralmusic.files import InputError, to_json, write_text
 SNAPSHOTS = Path(".params")
 LONG_AGO = 946_684_800  # 2000-01-01: before any output
 MODEL_FOLDERS = {"train": "models", "score": "scores", "sample": "samples", "evaluate": "metrics"}
-# Which tables and figures an experiment has; each is one job.
-TABLES = {
-    "monophonic": ["table_5_1", "table_5_2", "table_5_3"],
+EVENTS, PIANOROLL, GRAMMAR = "polyphonic_events", "polyphonic_pianoroll", "polyphonic_grammar"
+# The experiments that each table is of, those of them that params.yaml has; none named: all.
+TABLES: dict[str, tuple[str, ...]] = {
+    "table_5_1": ("monophonic",),
+    "table_5_2": ("monophonic",),
+    "table_5_3": ("monophonic",),
+    "table_5_4": (EVENTS, PIANOROLL),
+    "table_5_5": (EVENTS, PIANOROLL),
+    "table_5_6": (EVENTS, PIANOROLL),
+    "grammar": (GRAMMAR,),
+    "heldout_nll": (),
+    "sample_character": (),
 }
-TABLES_OF_ALL = [  # span all experiments
-    "heldout_nll",
-    "sample_character",
-]
-FIGURES = {
-    "monophonic": ["figure_5_2", "figure_5_3", "figure_5_5", "figure_5_6"],
+# The kind of each figure (see `figures.KINDS`), and the experiment that it is of.
+FIGURES: dict[str, tuple[str, str]] = {
+    "figure_5_2": ("training_loss", "monophonic"),
+    "figure_5_3": ("pianorolls", "monophonic"),
+    "figure_5_5": ("transition_matrices", "monophonic"),
+    "figure_5_6": ("distance_densities", "monophonic"),
+    "figure_5_1": ("pianoroll_of_library", PIANOROLL),
+    "figure_5_7": ("events_and_pianoroll", EVENTS),
+    "figure_5_8_events": ("deteriorating_sample", EVENTS),
+    "figure_5_8_pianoroll": ("deteriorating_sample", PIANOROLL),
+    "figure_5_9_events": ("distance_densities", EVENTS),
+    "figure_5_9_pianoroll": ("distance_densities", PIANOROLL),
+    "figure_5_10_events": ("transition_matrices", EVENTS),
+    "figure_5_10_pianoroll": ("transition_matrices", PIANOROLL),
+    "loss_events": ("training_loss", EVENTS),
+    "loss_pianoroll": ("training_loss", PIANOROLL),
+    "samples_events": ("pianorolls", EVENTS),
+    "samples_pianoroll": ("pianorolls", PIANOROLL),
+    "stuck_notes_events": ("stuck_by_age", EVENTS),
+    "stuck_notes_grammar": ("stuck_by_age", GRAMMAR),
 }
-FIGURE_INPUTS = {  # folders of results/ that a figure is drawn from
-    "figure_5_2": ["models"],
-    "figure_5_3": ["samples"],
-    "figure_5_5": ["metrics"],
-    "figure_5_6": ["metrics"],
+FIGURE_INPUTS = {  # what a kind of figure is drawn from: folders of results/ and data/
+    "training_loss": ["models"],
+    "pianorolls": ["samples"],
+    "transition_matrices": ["metrics"],
+    "distance_densities": ["metrics"],
+    "pianoroll_of_library": ["raw"],
+    "events_and_pianoroll": ["notes", "splits"],
+    "deteriorating_sample": ["samples"],
+    "stuck_by_age": ["samples"],
 }
 
 
@@ -66,23 +93,23 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
             parameters = dataset_parameters(params, dataset, verb)
             found[verb, dataset] = parameters, f"data/{folder}/{dataset}/params.json"
     for name, experiment in experiments.items():
-        corpus = f"{experiment['dataset']}.{experiment['representation']['name']}"
+        corpus = corpus_of(experiment)
         parameters = {"representation": experiment["representation"]}
         found["encode", corpus] = parameters, f"data/encoded/{corpus}/params.json"
         for model in [*experiment["models"], "real"]:
             job = f"{name}/{model}"
             for verb, folder in MODEL_FOLDERS.items():
-                if model != "real" or verb in ("sample", "evaluate"):
+                if verb in ("sample", "evaluate") or not (
+                    model == "real" or experiment["weights_of"]
+                ):
                     parameters = model_parameters(params, name, model, verb)
                     found[verb, job] = parameters, f"results/{folder}/{job}/params.json"
-    for verb, folder, names in (
-        ("tabulate", "tables", table_names(params)),
-        ("draw", "figures", figure_names(params)),
-    ):
-        for name in names:
-            of = [experiment_of(name)] if name not in TABLES_OF_ALL else list(experiments)
-            copy = f"results/{folder}/{name}.params.json"
-            found[verb, name] = comparison_parameters(params, of), copy
+    for name in table_names(params):
+        parameters = comparison_parameters(params, experiments_of(name, params))
+        found["tabulate", name] = parameters, f"results/tables/{name}.params.json"
+    for name in figure_names(params):
+        parameters = comparison_parameters(params, [FIGURES[name][1]])
+        found["draw", name] = parameters, f"results/figures/{name}.params.json"
     all_experiments = comparison_parameters(params, list(experiments))
     found["judge", "claims"] = all_experiments, "results/claims.params.json"
     everything = all_experiments | {"resolved": params}
@@ -90,27 +117,36 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
     return found
 
 
-def experiment_of(name: str) -> str:
-    """The experiment that a table or figure belongs to."""
-    for registry in (TABLES, FIGURES):
-        for experiment, names in registry.items():
-            if name in names:
-                return experiment
-    raise InputError(f"there is no table or figure {name!r}")
+def corpus_of(experiment: dict) -> str:
+    """The encoded corpus of an experiment, by its folder in data/encoded."""
+    return f"{experiment['dataset']}.{experiment['representation']['name']}"
+
+
+def trained_in(experiment: str, params: dict) -> str:
+    """The experiment whose trained models an experiment samples, mostly itself."""
+    return params["experiments"][experiment]["weights_of"] or experiment
+
+
+def experiments_of(table: str, params: dict) -> list[str]:
+    """The experiments that a table is made from, those of them that there are.
+
+    An experiment that samples another's models is held against that other one.
+    """
+    if table not in TABLES:
+        raise InputError(f"there is no table {table!r}")
+    there = [name for name in params["experiments"] if name in TABLES[table] or not TABLES[table]]
+    bases = [trained_in(name, params) for name in there]
+    return [name for name in params["experiments"] if name in (*there, *bases)]
 
 
 def table_names(params: dict) -> list[str]:
     """The tables of the experiments that there are."""
-    return [*_of_experiments(TABLES, params), *TABLES_OF_ALL]
+    return [name for name in TABLES if experiments_of(name, params)]
 
 
 def figure_names(params: dict) -> list[str]:
     """The figures of the experiments that there are."""
-    return _of_experiments(FIGURES, params)
-
-
-def _of_experiments(registry: dict[str, list[str]], params: dict) -> list[str]:
-    return [name for experiment in params["experiments"] for name in registry.get(experiment, [])]
+    return [name for name, (_, of) in FIGURES.items() if of in params["experiments"]]
 
 
 def snapshot(verb: str, job: str, parameters: dict, copy: Path) -> str:
@@ -156,7 +192,9 @@ def model_parameters(params: dict, experiment: str, model: str, verb: str) -> di
         "representation": settings["representation"],
     }
     if model not in settings["models"]:  # the pseudo-model `real`
-        return common | {"sampling": {"seconds": settings["sampling"]["seconds"]}}
+        own = {key: settings["sampling"][key] for key in ("seconds", "max_note_seconds")}
+        return common | {"sampling": own}
+    common |= {"trained_in": trained_in(experiment, params)}
     entry = settings["models"][model]
     common |= {key: params[key] for key in ("seed", "device", "threads")}
     common |= {key: entry[key] for key in ("family", "settings", "training")}
@@ -175,7 +213,10 @@ def _comparison(params: dict, experiment: str) -> dict:
         "models": list(settings["models"]),
         "pieces": settings["sampling"]["pieces"],
         "sample_seconds": settings["sampling"]["seconds"],
-        "steps_per_second": settings["representation"]["steps_per_second"],
+        "representation": settings["representation"],
+        "window_steps": settings["training"]["window_steps"],
+        "max_note_seconds": settings["sampling"]["max_note_seconds"],
+        "weights_of": settings["weights_of"],
         "seed": params["seed"],
         **settings["evaluation"],
     }

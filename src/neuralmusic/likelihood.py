@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from neuralmusic.models.model import Model
+from neuralmusic.vocabulary import Vocabulary
 
 BATCH_PIECES = 64
 CHUNK_STEPS = 256
@@ -15,34 +16,48 @@ CHUNK_STEPS = 256
 
 @torch.no_grad()
 def nll_nats(model: Model, pieces: Sequence[np.ndarray], device: torch.device) -> np.ndarray:
-    """The negative log-likelihood of each piece (steps,) in nats, summed over its steps: (pieces,).
+    """The negative log-likelihood of each piece in nats, summed over its steps: (pieces,).
 
-    The state is carried from the first step of a piece to its last, as in sampling.
+    A piece is classes (T,) or bits (T, V). The state is carried from the first step of a piece to
+    its last, as in sampling.
     """
     model.eval()
     total = np.zeros(len(pieces))
-    by_length = np.argsort([len(piece) for piece in pieces], kind="stable")
+    lengths = np.array([len(piece) for piece in pieces])
+    by_length = np.argsort(lengths, kind="stable")
     for first in range(0, len(pieces), BATCH_PIECES):
         batch = by_length[first : first + BATCH_PIECES]
-        longest = max(len(pieces[index]) for index in batch)
-        targets = np.full((len(batch), longest), -1)
-        for row, index in enumerate(batch):
-            targets[row, : len(pieces[index])] = pieces[index]
-        inputs = shift_right(np.maximum(targets, 0), model.classes)
+        longest = lengths[batch].max()
         state = None
         for start in range(0, longest, CHUNK_STEPS):
-            chunk = slice(start, start + CHUNK_STEPS)
-            logits, state = model(torch.from_numpy(inputs[:, chunk]).to(device), state)
-            wanted = torch.from_numpy(targets[:, chunk])
+            span = min(CHUNK_STEPS, longest - start)
+            # The step before the chunk comes along: it is the first one's input.
+            steps = torch.from_numpy(
+                gather([pieces[index] for index in batch], start - 1, span + 1, model.vocabulary)
+            )
+            logits, state = model(steps[:, :-1].to(device), state)
+            inside = start + np.arange(span) < lengths[batch, None]
+            wanted = steps[:, 1:]
+            wanted[~torch.from_numpy(inside)] = 0  # any step that there is: it does not count
             # In double precision, so that a sum of many steps loses nothing; not every GPU has it.
-            log_probabilities = torch.log_softmax(logits.to("cpu", torch.float64), dim=-1)
-            chosen = log_probabilities.gather(2, wanted.clamp(min=0)[..., None])[..., 0]
-            total[batch] -= (chosen * (wanted >= 0)).sum(dim=1).numpy()
+            losses = model.vocabulary.nll(logits.to("cpu", torch.float64), wanted).numpy()
+            total[batch] += (losses * inside).sum(axis=1)
     return total
 
 
-def shift_right(classes: np.ndarray, start: int) -> np.ndarray:
-    """What precedes each step: (B, T) moved right by one, the start class before the first."""
-    return np.concatenate(
-        [np.full((len(classes), 1), start), classes[:, :-1]], axis=1, dtype=np.int64
-    )
+def gather(
+    pieces: Sequence[np.ndarray], first: int | np.ndarray, length: int, vocabulary: Vocabulary
+) -> np.ndarray:
+    """`length` steps of each piece from step `first` on, by piece where there are several.
+
+    Shape (B, length) of classes, int64, or (B, length, V) of bits, uint8; outside a piece there is
+    the vocabulary's start. Only the steps asked for are read, of pieces that lie in a file.
+    """
+    dtype = np.uint8 if vocabulary.step_shape else np.int64
+    steps = np.full((len(pieces), length, *vocabulary.step_shape), vocabulary.start, dtype=dtype)
+    firsts = np.broadcast_to(first, len(pieces)).tolist()
+    for row, (piece, begin) in enumerate(zip(pieces, firsts, strict=True)):
+        low, high = max(begin, 0), min(begin + length, len(piece))
+        if low < high:
+            steps[row, low - begin : high - begin] = piece[low:high]
+    return steps

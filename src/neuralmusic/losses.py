@@ -9,20 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from neuralmusic.compare import (
-    NOT_NEGATIVE,
-    Estimate,
-    experiment_params,
-    ratio_of_sums,
-    read_csv,
-    resample_weights,
-)
+from neuralmusic.compare import experiment_params, read_csv
+from neuralmusic.estimate import NOT_NEGATIVE, Estimate, ratio_of_sums, resample_weights
 from neuralmusic.files import InputError
 
 
 @dataclass(frozen=True)
 class Heldout:
-    """The test pieces' losses of every model of an experiment; N pieces, sorted by name."""
+    """The test pieces' losses of every model of an experiment; N pieces, sorted by name.
+
+    A step is what the representation predicts at once: a melody's step, a frame, an event.
+    """
 
     pieces: tuple[str, ...]
     steps: Mapping[str, np.ndarray]  # model -> (N,)

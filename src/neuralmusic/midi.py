@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import mido
+import numpy as np
 
 from neuralmusic.files import InputError, writing
-from neuralmusic.notes import NoteList
+from neuralmusic.notes import NoteList, one_per_key
 
 TICKS_PER_BEAT = 480
 SECONDS_PER_BEAT = 0.5  # the scores' common tempo, 120 qpm (thesis §5.3.1)
@@ -113,8 +115,14 @@ def _notes(
 
 
 def write_midi(path: Path, notes: NoteList) -> None:
-    """Writes one piano track at 120 qpm and 480 ticks a quarter (1.04 ms), ended at the length."""
+    """Writes one piano track at 120 qpm and 480 ticks a quarter (1.04 ms), ended at the length.
+
+    A key that is struck again is let go before; unisons become one note (see `one_per_key`).
+    """
     per_second = TICKS_PER_BEAT / SECONDS_PER_BEAT
+    # On the grid of ticks first: what it brings together is struck at once.
+    on_grid = np.round(notes.onset_seconds * per_second) / per_second
+    notes = one_per_key(replace(notes, onset_seconds=on_grid))
     events = []
     for onset, offset, pitch, velocity in zip(
         notes.onset_seconds, notes.offset_seconds, notes.pitch, notes.velocity, strict=True

@@ -67,6 +67,16 @@ class NoteList:
             length_seconds=length_seconds,
         )
 
+    def stretched(self, factor: float) -> NoteList:
+        """The same notes with all times multiplied: longer than 1 is slower."""
+        return NoteList(
+            onset_seconds=self.onset_seconds * factor,
+            offset_seconds=self.offset_seconds * factor,
+            pitch=self.pitch,
+            velocity=self.velocity,
+            length_seconds=self.length_seconds * factor,
+        )
+
     def digest(self) -> str:
         """A hash of the notes to the millisecond, equal for copies of one piece."""
         hasher = hashlib.sha256()
@@ -74,6 +84,34 @@ class NoteList:
             hasher.update(np.round(seconds * 1000).astype("<i8").tobytes())
         hasher.update(self.pitch.astype("<i2").tobytes())
         return hasher.hexdigest()
+
+
+def one_per_key(notes: NoteList) -> NoteList:
+    """The notes as one keyboard can play them: no key is struck while it is down.
+
+    Notes of one pitch that begin at once, as of two voices in unison, become the longest and
+    loudest of them; a note ends where the same pitch begins again.
+    """
+    by_key = np.lexsort((notes.onset_seconds, notes.pitch))
+    pitch, onset = notes.pitch[by_key], notes.onset_seconds[by_key]
+    is_new = np.ones(len(notes), dtype=bool)
+    is_new[1:] = (np.diff(pitch) != 0) | (np.diff(onset) != 0)
+    if not len(notes):
+        return notes
+    first = np.flatnonzero(is_new)
+    offset = np.maximum.reduceat(notes.offset_seconds[by_key], first)
+    velocity = np.maximum.reduceat(notes.velocity[by_key], first)
+    pitch, onset = pitch[first], onset[first]
+    again = pitch[1:] == pitch[:-1]
+    offset[:-1][again] = np.minimum(offset[:-1][again], onset[1:][again])
+    in_time = np.lexsort((pitch, onset))
+    return NoteList(
+        onset_seconds=onset[in_time],
+        offset_seconds=offset[in_time],
+        pitch=pitch[in_time],
+        velocity=velocity[in_time],
+        length_seconds=notes.length_seconds,
+    )
 
 
 def save_notes(path: Path, pieces: dict[str, NoteList]) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -85,20 +86,60 @@ def split(params: dict, notes: Path, out: Path) -> None:
 
 
 def encode(params: dict, notes: Path, splits: Path, out: Path) -> None:
-    """Writes every piece's classes, end to end, as classes.npy, and where each lies, pieces.csv."""
+    """Writes the steps of all pieces, end to end, as steps.npy, and where each lies, pieces.csv.
+
+    A training piece is there once for each of the representation's `stretches`: augmentation comes
+    after the split, so that no copy of a held-out piece is trained on.
+    """
     settings = params["representation"]
     representation = REPRESENTATIONS[settings["name"]]
-    pieces = load_notes(notes / "notes.npz")
-    encoded = [
-        representation.encode(piece, settings["steps_per_second"]) for piece in pieces.values()
-    ]
+    rate = settings["steps_per_second"]
     table = pd.read_csv(splits / "split.csv", keep_default_na=False)
-    table["steps"] = [len(classes) for classes in encoded]
-    table["start"] = table["steps"].cumsum() - table["steps"]
-    table["length_seconds"] = [piece.length_seconds for piece in pieces.values()]
-    with writing(out / "classes.npy", binary=True) as file:
-        np.save(file, np.concatenate(encoded), allow_pickle=False)
-    write_csv(out / "pieces.csv", table)
+    parts = dict(zip(table["piece"], table["split"], strict=True))
+    rows = []
+    with writing(out / "steps.npy", binary=True) as file, ArrayFile(file) as steps:
+        for name, piece in load_notes(notes / "notes.npz").items():
+            for stretch in settings["stretches"] if parts[name] == "train" else [1.0]:
+                stretched = piece if stretch == 1 else piece.stretched(stretch)
+                start = steps.length
+                steps.append(representation.encode(stretched, rate))
+                length = [steps.length - start, start, stretched.length_seconds]
+                rows.append([name, parts[name], stretch, *length])
+    columns = ["piece", "split", "stretch", "steps", "start", "length_seconds"]
+    write_csv(out / "pieces.csv", pd.DataFrame(rows, columns=columns))
+
+
+class ArrayFile:
+    """A .npy file that grows array by array, of any length in memory that is one array's."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.length = 0
+        self.shape: tuple[int, ...] = ()  # of what is appended, without its length
+        self.dtype = np.dtype(np.int16)
+
+    def __enter__(self) -> ArrayFile:
+        self._write_header()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.file.seek(0)
+        self._write_header()
+
+    def append(self, array: np.ndarray) -> None:
+        """Adds an array of the dtype and shape, but for the length, of those before."""
+        if not self.length:
+            self.dtype, self.shape = array.dtype, array.shape[1:]
+            self.file.seek(0)
+            self._write_header()
+        self.file.write(np.ascontiguousarray(array).tobytes())
+        self.length += len(array)
+
+    def _write_header(self) -> None:
+        # NumPy leaves room in it for the length to grow.
+        descr = np.lib.format.dtype_to_descr(self.dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": (self.length, *self.shape)}
+        np.lib.format.write_array_header_1_0(self.file, header)
 
 
 @dataclass(frozen=True)
@@ -106,20 +147,23 @@ class Encoded:
     """The encoded pieces of one split, in one representation."""
 
     names: list[str]
-    classes: list[np.ndarray]  # one int16 array of shape (steps,) a piece
+    pieces: list[np.ndarray]  # views of the file: int16 (T,) or uint8 (T, V) a piece
     length_seconds: list[float]
 
 
 def load_encoded(folder: Path, part: str) -> Encoded:
-    """The pieces of one split of what `encode` wrote."""
-    classes = np.load(folder / "classes.npy", mmap_mode="r", allow_pickle=False)
+    """The pieces of one split of what `encode` wrote; of train, all stretched copies.
+
+    The steps stay in their file and are read when they are used.
+    """
+    steps = np.load(folder / "steps.npy", mmap_mode="r", allow_pickle=False)
     table = pd.read_csv(folder / "pieces.csv", keep_default_na=False)
     table = table[table["split"] == part]
     return Encoded(
         names=table["piece"].tolist(),
-        classes=[
-            np.asarray(classes[start : start + steps])
-            for start, steps in zip(table["start"], table["steps"], strict=True)
+        pieces=[
+            np.asarray(steps[start : start + length])
+            for start, length in zip(table["start"], table["steps"], strict=True)
         ],
         length_seconds=table["length_seconds"].tolist(),
     )

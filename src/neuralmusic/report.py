@@ -28,6 +28,7 @@ from neuralmusic import datasets, jobs
 from neuralmusic.captions import CAPTIONS
 from neuralmusic.compare import FLOOR, REAL, read_csv
 from neuralmusic.files import write_text
+from neuralmusic.plots.run import UNITS
 
 TEMPLATE = Path(__file__).with_name("report.html")
 SHOWN_SAMPLES = 3  # of each model
@@ -96,22 +97,35 @@ def _experiment(
 ) -> dict[str, Any]:
     """What the page says of one experiment."""
     tables, missing = [], []
-    for table in [*jobs.TABLES_OF_ALL, *jobs.TABLES.get(name, [])]:
-        pages = read_pages(results, table)
-        # A table over all experiments has one page for each.
-        found = [p for p in pages if table not in jobs.TABLES_OF_ALL or f"{name} exp" in p.title]
+    for table in tables_of(name, own):
+        # A table has one page for each of its experiments.
+        found = [page for page in read_pages(results, table) if f"{name} exp" in page.title]
         tables += found
         missing += [] if found else [table]
+    before = list(params["experiments"])[: list(params["experiments"]).index(name)]
+    same = [e for e in before if params["experiments"][e].get("dataset") == own.get("dataset")]
     return {
         "name": name,
         "settings": own,
+        "weights_of": own.get("weights_of"),
         "data": _data(own.get("dataset"), params, data),
+        "data_told_in": same[0] if same else None,
         "tables": tables,
         "missing_tables": missing,
-        "figures": [_figure(figure, results) for figure in jobs.FIGURES.get(name, [])],
+        "figures": [
+            _figure(figure, results) for figure, (_, of) in jobs.FIGURES.items() if of == name
+        ],
         "claims": [claim for claim in claims or [] if claim["experiment"] == name],
         "samples": _samples(name, own["models"], results, out_folder),
     }
+
+
+def tables_of(experiment: str, own: Mapping[str, Any]) -> list[str]:
+    """The tables with a page of an experiment: those of all, and then its own."""
+    # The models of another experiment have their held-out loss there.
+    of_others = {"heldout_nll"} if own.get("weights_of") else set()
+    of_all = [name for name, of in jobs.TABLES.items() if not of and name not in of_others]
+    return of_all + [name for name, of in jobs.TABLES.items() if experiment in of]
 
 
 def _data(dataset: str | None, params: Mapping[str, Any], data: Path) -> dict[str, Any]:
@@ -164,10 +178,23 @@ def _samples(
 
 def _figure(name: str, results: Path) -> dict[str, Any]:
     path = results / "figures" / f"{name}.png"
-    title, caption = CAPTIONS.get(name, (name, ""))
+    kind, experiment = jobs.FIGURES[name]
+    title, caption = CAPTIONS[kind]
     image = base64.b64encode(path.read_bytes()).decode("ascii") if path.is_file() else None
-    number = name.removeprefix("figure_").replace("_", ".")
-    return {"name": name, "title": f"Figure {number}: {title}", "caption": caption, "image": image}
+    return {
+        "name": name,
+        "title": figure_title(name, experiment, title),
+        "caption": caption,
+        "image": image,
+    }
+
+
+def figure_title(name: str, experiment: str, title: str) -> str:
+    """With the thesis's number, where the figure's name has one: figure_5_9_events is its 5.9."""
+    number = re.match(r"figure_(\d+)_(\d+)", name)
+    if number:
+        return f"Figure {number[1]}.{number[2]} ({experiment}): {title}"
+    return f"{title} ({experiment})"
 
 
 def read_pages(results: Path, table: str) -> list[TextTable]:
@@ -214,17 +241,21 @@ def summary(
     path = results / "tables" / "heldout_nll.csv"
     table = _optional(path, ["experiment", "model", "beats_floor"])
     for name, own in params["experiments"].items():
+        if own.get("weights_of"):
+            said.append(f"The {name} experiment samples the models of {own['weights_of']}.")
+            continue
         rows = table[table["experiment"] == name] if table is not None else pd.DataFrame()
         if rows.empty or not rows["value"].notna().any():
             said.append(f"There is no held-out loss of the {name} experiment.")
             continue
         best = rows.loc[rows["value"].idxmin()]
+        unit = UNITS.get(own.get("representation", {}).get("name"), "step")
         interval = ""
         if np.isfinite(best["ci_low"]):
             interval = f" (95 % interval {best['ci_low']:.3f} to {best['ci_high']:.3f})"
         said.append(
             f"Of the {len(rows)} models of the {name} experiment, {best['model']} predicts held-out"
-            f" pieces best: {best['value']:.3f} nats per step{interval}."
+            f" pieces best: {best['value']:.3f} nats per {unit}{interval}."
         )
         others = rows[rows["model"] != FLOOR]
         if FLOOR in own["models"] and len(others):

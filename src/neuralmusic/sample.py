@@ -3,135 +3,136 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
-from tqdm import trange
+from tqdm import tqdm
 
 from neuralmusic.checkpoint import load_model
 from neuralmusic.device import computes_in_bfloat16, prepare_torch
 from neuralmusic.files import InputError, write_csv
+from neuralmusic.likelihood import gather
 from neuralmusic.midi import write_midi
 from neuralmusic.models.model import Model
 from neuralmusic.prepare import load_encoded
 from neuralmusic.representations import REPRESENTATIONS
 from neuralmusic.seeds import derive
+from neuralmusic.vocabulary import Vocabulary
 
 REAL = "real"
-COLUMNS = ["file", "primer_piece", "primer_start_step", "stuck_notes"]
+COLUMNS = ["file", "primer_piece", "primer_start_step", "steps", "notes", "stuck_notes"]
+# Of every note: its age when the steps ended it, whether decoding had to, whether they ever did.
+END_COLUMNS = ["file", "age_steps", "stuck", "turned_off"]
 
 
 def sample(params: dict, model_folder: Path | None, encoded: Path, out: Path) -> None:
-    """Writes 0000.mid, 0001.mid, ... and pieces.csv, which says what each one is.
+    """Writes 0000.mid, 0001.mid, ..., pieces.csv, which says what each one is, and note_ends.csv.
 
     Each piece continues a primer from a validation piece; the primer itself is not written. The
     pseudo-model `real` has no model folder: its pieces are the test pieces, cut to length.
     """
     sampling = params["sampling"]
     representation = REPRESENTATIONS[params["representation"]["name"]]
-    steps_per_second = params["representation"]["steps_per_second"]
-    steps = round(sampling["seconds"] * steps_per_second)
+    rate = params["representation"]["steps_per_second"]
+    length = round(sampling["seconds"] * rate)
+    primers: list[np.ndarray | None]
     if model_folder is None:
         test = load_encoded(encoded, "test")
         sources = [(name, 0) for name in test.names]
-        sampled = [classes[:steps] for classes in test.classes]
+        sampled, primers = test.pieces, [None] * len(test.pieces)
     else:
         device = prepare_torch(params)
         model = load_model(params, model_folder, device)
-        sources, primers = draw_primers(params, encoded, model.classes)
+        sources, given = draw_primers(params, encoded, model.vocabulary)
         seed = derive(params["seed"], "sample", params["experiment"], params["model"])
         precision = params["training"]["precision"]
-        sampled = list(generate(model, primers, steps, sampling, precision, seed, device))
-    rows = []
-    for index, (classes, source) in enumerate(zip(sampled, sources, strict=True)):
-        decoded = representation.decode(classes, steps_per_second)
-        write_midi(out / f"{index:04d}.mid", decoded.notes)
-        rows.append([f"{index:04d}.mid", *source, decoded.stuck_notes])
+        sampled = generate(
+            model, given, length, representation, rate, sampling, precision, seed, device
+        )
+        primers = list(given)
+    rows, ends = [], []
+    for index, (steps, primer, source) in enumerate(zip(sampled, primers, sources, strict=True)):
+        file = f"{index:04d}.mid"
+        steps = representation.cut(steps, length)
+        decoded = representation.decode(steps, rate, sampling["max_note_seconds"], primer)
+        write_midi(out / file, decoded.notes)
+        rows.append([file, *source, len(steps), len(decoded.notes), int(decoded.stuck.sum())])
+        of_notes = (decoded.age_steps, decoded.stuck.astype(int), decoded.turned_off.astype(int))
+        ends.append(pd.DataFrame(dict(zip(END_COLUMNS, (file, *of_notes), strict=True))))
     write_csv(out / "pieces.csv", pd.DataFrame(rows, columns=COLUMNS))
+    write_csv(out / "note_ends.csv", pd.concat(ends))
 
 
 def draw_primers(
-    params: dict, encoded: Path, start_class: int
+    params: dict, encoded: Path, vocabulary: Vocabulary
 ) -> tuple[list[tuple[str, int]], np.ndarray]:
     """The primers of an experiment, the same for each of its models.
 
-    Returns where each is from (piece, first step), and the classes (N, 1 + P): the one before the
-    primer (at a piece's first step the start class) and the primer's P steps.
+    Returns where each is from (piece, first step), and the steps (N, 1 + P): the one before the
+    primer (at a piece's first step the start) and the primer's P steps.
     Raises InputError where no validation piece is as long as a primer.
     """
     sampling = params["sampling"]
     length = sampling["primer_steps"]
     valid = load_encoded(encoded, "valid")
-    long_enough = [i for i, classes in enumerate(valid.classes) if len(classes) >= length]
+    long_enough = [i for i, piece in enumerate(valid.pieces) if len(piece) >= length]
     if not long_enough:
-        longest = max(map(len, valid.classes))
+        longest = max(map(len, valid.pieces))
         raise InputError(
             f"no validation piece has the {length} steps of a primer (the longest has {longest});"
             " lower sampling.primer_steps"
         )
-    generator = np.random.default_rng(derive(params["seed"], "primers", params["experiment"]))
+    generator = np.random.default_rng(derive(params["seed"], "primers", params["trained_in"]))
     sources, primers = [], []
     for _ in range(sampling["pieces"]):
         index = long_enough[generator.integers(len(long_enough))]
-        classes = valid.classes[index]
-        first = int(generator.integers(len(classes) - length + 1))
-        before = classes[first - 1] if first else start_class
-        primers.append(np.concatenate([[before], classes[first : first + length]]))
+        first = int(generator.integers(len(valid.pieces[index]) - length + 1))
+        primers.append(gather([valid.pieces[index]], first - 1, 1 + length, vocabulary)[0])
         sources.append((valid.names[index], first))
-    return sources, np.stack(primers).astype(np.int64)
+    return sources, np.stack(primers)
 
 
 @torch.no_grad()
 def generate(
     model: Model,
     primers: np.ndarray,
-    steps: int,
+    length: int,
+    representation: ModuleType,
+    steps_per_second: float,
     sampling: dict,
     precision: str,
     seed: int,
     device: torch.device,
-) -> np.ndarray:
-    """Continues every primer (N, P) by `steps` steps: classes (N, steps), int16.
+) -> list[np.ndarray]:
+    """Continues every primer, (N, P) classes or (N, P, V) bits, until all are long enough.
 
-    `precision` is that of matrix products, as in training.
+    Returns the steps of each piece, at least `length` steps of the time grid of them, or as many
+    as `max_steps_per_second` allows. `precision` is that of matrix products, as in training.
     """
     generator = torch.Generator(device).manual_seed(seed)
     given = torch.from_numpy(primers).to(device)  # (N, P), then (N, 1)
-    state = None
-    sampled = np.empty((len(primers), steps), dtype=np.int16)
+    grammar = representation.GRAMMAR(primers) if sampling["grammar"] else None
+    most = int(sampling["max_steps_per_second"] * length / steps_per_second)
+    elapsed = np.zeros(len(primers), dtype=np.int64)
+    state, allowed = None, None
+    sampled: list[np.ndarray] = []
+    progress = tqdm(total=length, desc="sampling", disable=None, leave=False)
     # One context for all steps: it keeps the weights that it rounds.
     with torch.autocast(
         device.type, torch.bfloat16, enabled=computes_in_bfloat16(precision, device)
     ):
-        for step in trange(steps, desc="sampling", disable=None, leave=False):
+        while elapsed.min() < length and len(sampled) < most:
             logits, state = model(given, state)
-            restricted = restrict(
-                logits[:, -1].float(),
-                sampling["temperature"],
-                sampling["top_k"],
-                sampling["top_p"],
-            )
-            probabilities = torch.softmax(restricted, dim=-1)
-            given = torch.multinomial(probabilities, 1, generator=generator)
-            sampled[:, step] = given[:, 0].cpu().numpy()
-    return sampled
-
-
-def restrict(logits: Tensor, temperature: float, top_k: int | None, top_p: float | None) -> Tensor:
-    """Logits (B, V) divided by the temperature, with what top-k and top-p exclude at -inf.
-
-    top-k keeps the k likeliest classes; top-p the likeliest that together reach the share p
-    (Holtzman et al. 2020), always at least one.
-    """
-    logits = logits / temperature
-    if top_k is not None and top_k < logits.shape[-1]:
-        smallest = logits.topk(top_k, dim=-1)[0][:, -1:]
-        logits = logits.masked_fill(logits < smallest, -torch.inf)
-    if top_p is not None and top_p < 1:
-        descending, order = logits.sort(dim=-1, descending=True)
-        share_before = descending.softmax(dim=-1).cumsum(dim=-1) - descending.softmax(dim=-1)
-        excluded = (share_before >= top_p).scatter(-1, order, share_before >= top_p)
-        logits = logits.masked_fill(excluded, -torch.inf)
-    return logits
+            if grammar:
+                allowed = torch.from_numpy(grammar.allowed()).to(device)
+            drawn = model.vocabulary.draw(logits[:, -1].float(), sampling, generator, allowed)
+            given = drawn[:, None]
+            steps = drawn.cpu().numpy()
+            if grammar:
+                grammar.follow(steps)
+            sampled.append(steps.astype(np.uint8 if steps.ndim > 1 else np.int16))
+            elapsed += representation.durations(steps)
+            progress.update(int(elapsed.min()) - progress.n)
+    return list(np.stack(sampled, axis=1))

@@ -24,9 +24,9 @@ def score(params: dict, model_folder: Path, encoded: Path, out: Path) -> None:
     table = pd.DataFrame(
         {
             "piece": test.names,
-            "steps": [len(classes) for classes in test.classes],
+            "steps": [len(piece) for piece in test.pieces],
             "length_seconds": test.length_seconds,
-            "nll_nats": nll_nats(model, test.classes, device),
+            "nll_nats": nll_nats(model, test.pieces, device),
         }
     )
     write_csv(out / "heldout.csv", table)

@@ -1,4 +1,4 @@
-"""The printed form of tables: cells with intervals, marks, and the footnotes that explain them."""
+"""What tables are made of: cells with intervals, marks, and the footnotes that explain them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
-from neuralmusic.compare import (
-    FLOOR,
-    REAL,
-    Comparison,
-    Estimate,
-    best_of,
-    excludes_zero,
-)
+from neuralmusic.compare import FLOOR, REAL, STUCK, Comparison
+from neuralmusic.estimate import Estimate, best_of, excludes_zero
 
 TIE = "†"
+EMPTY = float("nan")  # written as an empty cell
+
+# How the measures of `compare.character_estimates` are printed: heading and decimals.
+CHARACTER_HEADINGS: dict[str, tuple[str, int]] = {
+    "notes_per_minute": ("notes a minute", 1),
+    "mean_note_seconds": ("mean note, s", 3),
+    "used_pitches": ("used pitches", 2),
+    "lowest_pitch": ("lowest pitch", 1),
+    "highest_pitch": ("highest pitch", 1),
+    "repeated_notes": ("repeated notes, share", 3),
+    "mean_ioi_seconds": ("mean inter-onset interval, s", 3),
+    STUCK: ("stuck notes, share", 4),
+}
 
 
 @dataclass(frozen=True)
@@ -28,14 +36,24 @@ class Page:
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     footnotes: Sequence[str] = field(default_factory=list)
+    names: int = 1  # the first columns, which hold names; the others hold numbers
 
     def markdown(self) -> str:
-        """The page as text; the first column holds names, the others numbers."""
+        """The page as text."""
         lines = [f"# {self.title}", "", self.about, ""]
-        lines += [_line(self.header), _line(["---"] + ["---:"] * (len(self.header) - 1))]
+        numbers = len(self.header) - self.names
+        lines += [_line(self.header), _line(["---"] * self.names + ["---:"] * numbers)]
         lines += [_line(row) for row in self.rows]
         lines += [""] + [f"- {note}" for note in self.footnotes if note]
         return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table in its two forms: for programs, and a page an experiment for people."""
+
+    frame: pd.DataFrame
+    pages: list[Page]
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -100,6 +118,15 @@ def interval_footnote(resamples: int) -> str:
         f"In brackets: 95 % intervals from {resamples} resamples of pieces. Bold: the best of the"
         f" trained models. {TIE}: its difference from the best is not significant (the interval of"
         " the difference, paired on the real pieces, holds 0)."
+    )
+
+
+def stuck_footnote(max_note_seconds: float) -> str:
+    """What a stuck note is."""
+    return (
+        "Stuck notes: those that decoding had to end, since they were longer than"
+        f" {max_note_seconds:g} seconds or, of events, still on at the end of the piece; over all"
+        " notes of the set."
     )
 
 

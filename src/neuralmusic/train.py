@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from tqdm import tqdm
 
 from neuralmusic.checkpoint import (
@@ -24,14 +23,15 @@ from neuralmusic.checkpoint import (
 from neuralmusic.code import code_of
 from neuralmusic.device import computes_in_bfloat16, prepare_torch
 from neuralmusic.files import InputError, write_csv
-from neuralmusic.likelihood import nll_nats
+from neuralmusic.likelihood import gather, nll_nats
 from neuralmusic.models.model import Counted, Model
 from neuralmusic.prepare import load_encoded
+from neuralmusic.representations import REPRESENTATIONS
 from neuralmusic.seeds import derive
+from neuralmusic.vocabulary import Vocabulary
 
 LOG_COLUMNS = ["step", "epoch", "train_loss", "valid_loss", "seconds"]
 VALIDATION_COLUMNS = ["epoch", "piece", "steps", "nll_nats"]
-IGNORED = -100  # targets past the end of a piece shorter than the window
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Training:
     gradient_clip: float  # element-wise
     stuck_share: float  # share of the inputs that are stuck: see `Windows`
     stuck_steps: float  # mean length of a run of them
+    transpose_semitones: Sequence[int]  # every window is moved by a number from first to second
     precision: str  # "float32", "bfloat16", or "auto": bfloat16 where the hardware computes in it
 
 
@@ -58,9 +59,12 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
     """
     device = prepare_torch(params)
     training = Training(**params["training"])
-    pieces = load_encoded(encoded, "train").classes
+    pieces = load_encoded(encoded, "train").pieces
     valid = load_encoded(encoded, "valid")
-    valid_steps = np.array([len(piece) for piece in valid.classes])
+    valid_steps = np.array([len(piece) for piece in valid.pieces])
+    representation = params["representation"]
+    transpose = REPRESENTATIONS[representation["name"]].transpose
+    copies = len(representation["stretches"])
     seed = derive(params["seed"], "train", params["experiment"], params["model"])
     torch.manual_seed(seed)
     model = build_model(params).to(device)
@@ -69,7 +73,7 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
     validation: list[list] = []
 
     def validate(step: int, epoch: int, train_loss: float, seconds: float) -> float:
-        nll = nll_nats(model, valid.classes, device)
+        nll = nll_nats(model, valid.pieces, device)
         rows = zip(valid.names, valid_steps.tolist(), nll.tolist(), strict=True)
         validation.extend([epoch, *row] for row in rows)
         log.append([step, epoch, train_loss, float(nll.sum() / valid_steps.sum()), seconds])
@@ -92,7 +96,11 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, fused=True)
     wanted = fingerprint(
         params,
-        [encoded / "classes.npy", encoded / "pieces.csv", *code_of("train", params["family"])],
+        [
+            encoded / "steps.npy",
+            encoded / "pieces.csv",
+            *code_of("train", params["family"], representation["name"]),
+        ],
     )
     state = load_checkpoint(checkpoint, wanted, device)
     if state:
@@ -107,7 +115,8 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
         began = time.monotonic()
         # Seeded by epoch, so that a resumed training draws what an unbroken one would have.
         torch.manual_seed(derive(seed, epoch))
-        windows = Windows(pieces, training, model.classes, derive(seed, "windows", epoch))
+        drawn_by = derive(seed, "windows", epoch)
+        windows = Windows(pieces, training, model.vocabulary, transpose, drawn_by, copies)
         train_loss = run_epoch(model, optimizer, windows, training, device, f"epoch {epoch}")
         state["step"] += len(windows)
         state["seconds"] += time.monotonic() - began
@@ -137,81 +146,103 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
     write(state["best"])
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Some windows: B of them, W steps long or, where all their pieces are shorter, less."""
+
+    inputs: np.ndarray  # (B, W) classes or (B, W, V) bits: the steps before the targets
+    targets: np.ndarray  # alike; of the objective "last" (B, 1) or (B, 1, V)
+    counted: np.ndarray  # float32 (B, W) or (B, 1): 1, and 0 past the end of a piece
+
+
 class Windows:
-    """The batches of one epoch: (inputs, targets), int64 arrays of shape (B, W).
+    """The batches of one epoch.
 
     A window may begin anywhere, also so far outside its piece that it is moved to the piece's
     beginning or end: every step is drawn, those within a window of the ends up to three times as
-    often as the others.
+    often as the others. Pieces may lie in a file: only the steps of a batch are read.
     """
 
     def __init__(
-        self, pieces: Sequence[np.ndarray], training: Training, classes: int, seed: int
+        self,
+        pieces: Sequence[np.ndarray],
+        training: Training,
+        vocabulary: Vocabulary,
+        transpose: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        seed: int,
+        copies: int = 1,
     ) -> None:
-        self.window_steps = training.window_steps
-        self.batch_size = training.batch_size
-        self.objective = training.objective
-        self.classes = classes
+        """`transpose` is the representation's; of every piece there are so many `copies`."""
+        self.pieces = pieces
+        self.training = training
+        self.vocabulary = vocabulary
+        self.transpose = transpose
         self.seed = seed
-        self.stuck_share = training.stuck_share
-        self.stuck_steps = training.stuck_steps
+        self._ones = [1] * len(vocabulary.step_shape)
         lengths = np.array([len(piece) for piece in pieces])
-        # Each piece between start classes: enough of them for a window before its first step.
-        padding = np.full(self.window_steps, classes)
-        self.stream = np.concatenate([part for piece in pieces for part in (padding, piece)])
-        begins = np.cumsum(lengths + self.window_steps) - lengths
         generator = np.random.default_rng(seed)
-        per_step = self.window_steps if self.objective == "causal" else 1
-        count = training.windows_per_epoch or -(-int(lengths.sum()) // per_step)
-        if self.objective == "causal":
-            ways = lengths + self.window_steps - 1
-            drawn = generator.integers(0, ways.sum(), count)
-            of = np.searchsorted(np.cumsum(ways), drawn, side="right")
-            shift = drawn - (np.cumsum(ways) - ways)[of] - (self.window_steps - 1)
-            shift = np.clip(shift, 0, np.maximum(lengths[of] - self.window_steps, 0))
-            self.first = begins[of] + shift
-            self.valid_steps = np.minimum(lengths[of] - shift, self.window_steps)
-        else:
-            drawn = generator.integers(0, lengths.sum(), count)
-            of = np.searchsorted(np.cumsum(lengths), drawn, side="right")
-            self.first = begins[of] + drawn - (np.cumsum(lengths) - lengths)[of]
+        window = training.window_steps
+        per_step = window if training.objective == "causal" else 1
+        count = training.windows_per_epoch or -(-int(lengths.sum()) // (per_step * copies))
+        ways = lengths + window - 1 if training.objective == "causal" else lengths
+        drawn = generator.integers(0, ways.sum(), count)
+        self.of = np.searchsorted(np.cumsum(ways), drawn, side="right")
+        lengths = lengths[self.of]
+        # The first target of each window, counted from the beginning of its piece.
+        self.first = drawn - (np.cumsum(ways) - ways)[self.of]
+        self.counted_steps = np.ones(count, dtype=np.int64)
+        if training.objective == "causal":
+            shift = self.first - (window - 1)
+            self.first = np.clip(shift, 0, np.maximum(lengths - window, 0))
+            self.counted_steps = np.minimum(lengths - self.first, window)
 
     def __len__(self) -> int:
-        return -(-len(self.first) // self.batch_size)
+        return -(-len(self.first) // self.training.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        span = np.arange(self.window_steps)
+    def __iter__(self) -> Iterator[Batch]:
         generator = np.random.default_rng([self.seed, 1])
-        # A last piece shorter than the window has nothing after it in the stream.
-        stream = np.concatenate([self.stream, np.full(self.window_steps, self.classes)])
-        for start in range(0, len(self.first), self.batch_size):
-            batch = slice(start, start + self.batch_size)
-            first = self.first[batch, None]
-            if self.objective == "causal":
-                targets = stream[first + span].astype(np.int64)
-                targets[span >= self.valid_steps[batch, None]] = IGNORED
-                yield self._stuck(stream[first + span - 1], generator), targets
-            else:
-                inputs = stream[first - self.window_steps + span]
-                yield self._stuck(inputs, generator), stream[first].astype(np.int64)
+        for start in range(0, len(self.first), self.training.batch_size):
+            batch = slice(start, start + self.training.batch_size)
+            first, counted = self.first[batch], self.counted_steps[batch]
+            targets = int(counted.max())
+            is_causal = self.training.objective == "causal"
+            before = 1 if is_causal else self.training.window_steps
+            steps = gather(
+                [self.pieces[index] for index in self.of[batch]],
+                first - before,
+                before + targets,
+                self.vocabulary,
+            )
+            low, high = self.training.transpose_semitones
+            if low or high:
+                semitones = generator.integers(low, high + 1, len(steps))
+                steps = self.transpose(steps, semitones)
+            counts = np.arange(targets) < counted[:, None]
+            yield Batch(
+                inputs=self._stuck(steps[:, :-1], generator),
+                # Past a piece's end is the start, which is no step that a model can be asked for.
+                targets=np.where(counts.reshape(*counts.shape, *self._ones), steps[:, before:], 0),
+                counted=counts.astype(np.float32),
+            )
 
     def _stuck(self, inputs: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """The inputs (B, W) as int64, a share of them stuck: in runs, what was before is held on.
+        """The inputs with a share of their steps stuck: in runs, what was before is held on.
 
         The targets stay what the piece has. A model that only ever read music does not recover
         from its own mistakes: sampled, the attention variants copy a note that was held too long
         from step to step, some for a minute.
         """
-        inputs = inputs.astype(np.int64)
-        if not self.stuck_share:
+        share, run_steps = self.training.stuck_share, self.training.stuck_steps
+        if not share:
             return inputs
-        begins = generator.random(inputs.shape) < self.stuck_share / self.stuck_steps
-        ends = np.where(begins, generator.geometric(1 / self.stuck_steps, inputs.shape), 0)
+        shape = inputs.shape[:2]
+        begins = generator.random(shape) < share / run_steps
+        ends = np.where(begins, generator.geometric(1 / run_steps, shape), 0)
         step = np.arange(inputs.shape[1])
         stuck = step < np.maximum.accumulate(np.where(begins, step + ends, 0), axis=1)
         stuck[:, 0] = False
         source = np.maximum.accumulate(np.where(stuck, 0, step), axis=1)
-        return np.take_along_axis(inputs, source, axis=1)
+        return inputs[np.arange(len(inputs))[:, None], source]
 
 
 def run_epoch(
@@ -226,14 +257,15 @@ def run_epoch(
     model.train()
     half = computes_in_bfloat16(training.precision, device)
     losses = []
-    for inputs, targets in tqdm(windows, desc=title, disable=None, leave=False):
-        inputs_on = torch.from_numpy(inputs).to(device)
-        targets_on = torch.from_numpy(targets).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            logits = model.training_logits(inputs_on)
-        loss = functional.cross_entropy(
-            logits.float().flatten(0, 1), targets_on.flatten(), ignore_index=IGNORED
+    for batch in tqdm(windows, desc=title, disable=None, leave=False):
+        inputs, targets, counted = (
+            torch.from_numpy(np.ascontiguousarray(array)).to(device)
+            for array in (batch.inputs, batch.targets, batch.counted)
         )
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            logits = model.training_logits(inputs)
+        of_steps = model.vocabulary.nll(logits.float(), targets)
+        loss = (of_steps * counted).sum() / counted.sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_value_(model.parameters(), training.gradient_clip)

@@ -8,10 +8,7 @@
 
 def encoded(wildcards):
     """The encoded corpus of an experiment."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    return (
-        f"data/encoded/{experiment['dataset']}.{experiment['representation']['name']}"
-    )
+    return f"data/encoded/{jobs.corpus_of(EXPERIMENTS[wildcards.experiment])}"
 
 
 def source_of(dataset):
@@ -20,10 +17,7 @@ def source_of(dataset):
 
 rule data:
     input:
-        [
-            f"data/encoded/{e['dataset']}.{e['representation']['name']}"
-            for e in EXPERIMENTS.values()
-        ],
+        sorted({f"data/encoded/{jobs.corpus_of(e)}" for e in EXPERIMENTS.values()}),
 
 
 rule fetch:

@@ -4,9 +4,24 @@
 #   score     -> results/scores/{experiment}/{model}   held-out likelihood by test piece
 
 
-def trained_models(folder, experiments=EXPERIMENTS):
+def of_models(folder, experiments=EXPERIMENTS):
     """A folder's entry for every model of some experiments."""
     return [f"{folder}/{e}/{m}" for e in experiments for m in EXPERIMENTS[e]["models"]]
+
+
+def trained_models(folder, experiments=EXPERIMENTS):
+    """The same, of an experiment that samples another's models that other's."""
+    trained = dict.fromkeys(jobs.trained_in(e, PARAMS) for e in experiments)
+    return of_models(folder, trained)
+
+
+def trained_model(wildcards):
+    experiment = jobs.trained_in(wildcards.experiment, PARAMS)
+    return f"results/models/{experiment}/{wildcards.model}"
+
+
+def representation(wildcards):
+    return EXPERIMENTS[wildcards.experiment]["representation"]["name"]
 
 
 def family(wildcards):
@@ -21,7 +36,9 @@ rule models:
 rule train:
     input:
         params=lambda w: SNAPSHOTS["train", f"{w.experiment}/{w.model}"],
-        code=lambda w: code_of("train", family=family(w)),
+        code=lambda w: code_of(
+            "train", family=family(w), representation=representation(w)
+        ),
         encoded=encoded,
     output:
         directory("results/models/{experiment}/{model}"),

@@ -8,24 +8,24 @@
 
 def table_inputs(wildcards):
     """The folders that a table is made of."""
+    experiments = jobs.experiments_of(wildcards.table, PARAMS)
     if wildcards.table == "heldout_nll":
-        return trained_models("results/scores")
-    if wildcards.table == "sample_character":
-        return all_sets("results/metrics")
-    return all_sets("results/metrics", [jobs.experiment_of(wildcards.table)])
+        return trained_models("results/scores", experiments)
+    return all_sets("results/metrics", experiments)
 
 
 def figure_inputs(wildcards):
-    experiment = [jobs.experiment_of(wildcards.figure)]
-    return [
-        folder
-        for kind in jobs.FIGURE_INPUTS[wildcards.figure]
-        for folder in (
-            trained_models(f"results/{kind}", experiment)
-            if kind == "models"
-            else all_sets(f"results/{kind}", experiment)
-        )
-    ]
+    """The folders that a figure is drawn from."""
+    kind, experiment = jobs.FIGURES[wildcards.figure]
+    folders = []
+    for name in jobs.FIGURE_INPUTS[kind]:
+        if name == "models":
+            folders += trained_models("results/models", [experiment])
+        elif name in ("samples", "metrics"):
+            folders += all_sets(f"results/{name}", [experiment])
+        else:
+            folders.append(f"data/{name}/{EXPERIMENTS[experiment]['dataset']}")
+    return folders
 
 
 def tables():
@@ -59,6 +59,7 @@ rule judge:
         params=SNAPSHOTS["judge", "claims"],
         code=code_of("judge"),
         metrics=all_sets("results/metrics"),
+        samples=all_sets("results/samples"),
         models=trained_models("results/models"),
     output:
         multiext("results/claims", ".csv", ".params.json"),

@@ -6,13 +6,7 @@
 
 def all_sets(folder, experiments=EXPERIMENTS):
     """A folder's entry for every model and for the real pieces."""
-    return trained_models(folder, experiments) + [
-        f"{folder}/{e}/real" for e in experiments
-    ]
-
-
-def representation(wildcards):
-    return EXPERIMENTS[wildcards.experiment]["representation"]["name"]
+    return of_models(folder, experiments) + [f"{folder}/{e}/real" for e in experiments]
 
 
 rule samples:
@@ -26,7 +20,7 @@ rule sample:
         code=lambda w: code_of(
             "sample", family=family(w), representation=representation(w)
         ),
-        model="results/models/{experiment}/{model}",
+        model=trained_model,
         encoded=encoded,
     output:
         directory("results/samples/{experiment}/{model}"),

@@ -8,11 +8,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor, nn
 
+from neuralmusic.vocabulary import Vocabulary
+
 
 class Model(nn.Module):
-    """Predicts classes one step ahead; see the package's docstring for `forward`."""
+    """Predicts one step ahead; see the package's docstring for `forward`."""
 
-    classes: int  # V
+    vocabulary: Vocabulary
 
     def forward(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Logits (B, T, V) of the steps after `inputs` (B, T), and the state after them."""
@@ -28,4 +30,4 @@ class Counted(Protocol):
     """A model that is fitted by counting, not by gradient."""
 
     def fit(self, pieces: Sequence[np.ndarray]) -> None:
-        """Fits the model to pieces (steps,) of classes."""
+        """Fits the model to pieces of steps: classes (T,) or bits (T, V)."""

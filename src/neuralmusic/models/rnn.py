@@ -21,6 +21,7 @@ from torch.nn import functional
 from neuralmusic.models.attention import KeptWindow, attend, empty_window
 from neuralmusic.models.dropout import Dropout
 from neuralmusic.models.model import Model
+from neuralmusic.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -45,26 +46,25 @@ class State:
     window: KeptWindow | None
 
 
-def build(settings: Settings, classes: int, window_steps: int, objective: str) -> Model:
+def build(settings: Settings, vocabulary: Vocabulary, window_steps: int, objective: str) -> Model:
     """The model of `settings`; `objective` is "causal" or "last"."""
-    network = Rnn(settings, classes, window_steps)
-    return network if objective == "causal" else WindowedRnn(network, classes, window_steps)
+    network = Rnn(settings, vocabulary, window_steps)
+    return network if objective == "causal" else WindowedRnn(network)
 
 
 class Rnn(Model):
     """Predicts every next step; attention sees the past W steps."""
 
-    def __init__(self, settings: Settings, classes: int, window_steps: int) -> None:
+    def __init__(self, settings: Settings, vocabulary: Vocabulary, window_steps: int) -> None:
         super().__init__()
         width = settings.hidden_size
-        self.classes = classes
+        self.vocabulary = vocabulary
         self.window_steps = window_steps
         self.embedding = (
-            nn.Embedding(classes + 1, settings.embedding_size) if settings.embedding else None
+            vocabulary.embedding(settings.embedding_size) if settings.embedding else None
         )
-        self.first = nn.LSTM(
-            settings.embedding_size if settings.embedding else classes, width, batch_first=True
-        )
+        inputs = settings.embedding_size if settings.embedding else vocabulary.size
+        self.first = nn.LSTM(inputs, width, batch_first=True)
         self.attention = settings.attention
         self.residual = settings.residual
         if settings.attention:
@@ -73,12 +73,12 @@ class Rnn(Model):
             self.value = nn.Linear(width, width)
         self.second = nn.LSTM(width, width, batch_first=True)
         self.dropout = Dropout(settings.dropout)
-        self.dense = nn.Linear(width, classes)
+        self.dense = nn.Linear(width, vocabulary.size)
         if settings.input_spread is not None:
             # PyTorch's weights are for inputs whose elements all speak; of a one-hot input one
             # does, and the gates hardly hear it: thousands of windows pass before anything is
             # learned. These give the gates the same spread whatever the input.
-            heard = settings.embedding_size if settings.embedding else 1
+            heard = settings.embedding_size if settings.embedding else vocabulary.heard
             nn.init.normal_(self.first.all_weights[0][0], std=settings.input_spread / heard**0.5)
 
     def forward(
@@ -101,8 +101,7 @@ class Rnn(Model):
     def _input(self, inputs: Tensor) -> Tensor:
         if self.embedding is not None:
             return self.embedding(inputs)
-        # The start of a piece is class V: the one-hot vector of no class, all zeros.
-        return functional.one_hot(inputs, self.classes + 1)[..., :-1].to(self.dense.weight.dtype)
+        return self.vocabulary.one_hot(inputs, self.dense.weight.dtype)
 
     def _recur(
         self, lstm: nn.LSTM, x: Tensor, state: tuple[Tensor, Tensor] | None
@@ -141,11 +140,11 @@ class WindowedRnn(Model):
     next: every prediction reads its own window, and costs W times what `Rnn`'s does.
     """
 
-    def __init__(self, network: Rnn, classes: int, window_steps: int) -> None:
+    def __init__(self, network: Rnn) -> None:
         super().__init__()
         self.network = network
-        self.classes = classes
-        self.window_steps = window_steps
+        self.vocabulary = network.vocabulary
+        self.window_steps = network.window_steps
 
     def next_logits(self, windows: Tensor) -> Tensor:
         """Logits (B, V) of the step after each window (B, W)."""
@@ -156,10 +155,11 @@ class WindowedRnn(Model):
         return self.next_logits(inputs)[:, None]
 
     def forward(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """As `Rnn.forward`; the state is the last W - 1 inputs, before a piece the start class."""
+        """As `Rnn.forward`; the state is the last W - 1 inputs, before a piece the start."""
         if state is None:
-            state = inputs.new_full((inputs.shape[0], self.window_steps - 1), self.classes)
+            shape = (inputs.shape[0], self.window_steps - 1, *inputs.shape[2:])
+            state = inputs.new_full(shape, self.vocabulary.start)
         seen = torch.cat([state, inputs], dim=1)
-        windows = seen.unfold(1, self.window_steps, 1)  # (B, T, W)
-        logits = [self.next_logits(windows[:, step]) for step in range(inputs.shape[1])]
+        windows = (seen[:, step : step + self.window_steps] for step in range(inputs.shape[1]))
+        logits = [self.next_logits(window) for window in windows]
         return torch.stack(logits, dim=1), seen[:, 1 - self.window_steps :]

@@ -9,20 +9,23 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from scipy.stats import gaussian_kde
+from scipy.stats import gaussian_kde, iqr
 
 from neuralmusic.compare import REAL
 from neuralmusic.measures.distances import inter_distances, intra_distances
 from neuralmusic.measures.pitch import CLASSES, PITCHES
-from neuralmusic.plots.run import DOTTED, REMARK, Run, pitch_name, say
+from neuralmusic.plots.run import DOTTED, REMARK, Run, common_limit, pitch_name, say
 
 SHADE = "#dddddd"
 SAME = 1e-9  # distances nearer than this, relatively, have no density
 BANDWIDTHS_OUTSIDE = 3  # how far beyond the last piece a density is drawn
+IQR_OF_NORMAL = 1.349  # interquartile range of a normal distribution, in standard deviations
+RARE = 0.005  # the share of a model's lowest and highest onsets that an axis need not hold
+FENCE = 3  # interquartile ranges above the third quartile, where single pieces are far out
 
 
 def distance_densities(run: Run) -> Figure:
-    """Densities of distances, and errors by pitch (thesis figure 5.6)."""
+    """Densities of distances, and errors by pitch (thesis figures 5.6 and 5.9)."""
     sets = {name: run.metrics(name) for name in [*run.models, REAL]}
     histograms = {name: metrics.pitch_per_minute for name, metrics in sets.items()}
     intra = {name: intra_distances(of) for name, of in histograms.items()}
@@ -32,9 +35,18 @@ def distance_densities(run: Run) -> Figure:
     grid = figure.add_gridspec(1, 2, width_ratios=[1.15, 1])
     left, right = (figure.add_subfigure(grid[0, column]) for column in (0, 1))
     top, bottom = left.subplots(2, 1, sharex=True)  # the same distances, so one axis
-    _densities(top, intra, run.colours, "intra-set: to the other pieces of its own set")
-    _densities(bottom, inter, run.colours, "inter-set: to the real pieces", whole_legend=False)
+    limits = _common_limits(intra, inter)
+    _densities(top, intra, run.colours, limits)
+    _densities(bottom, inter, run.colours, limits)
+    top.set_title("intra-set: to the other pieces of its own set")
+    bottom.set_title("inter-set: to the real pieces")
     bottom.set_xlabel("mean distance of a piece's pitch histogram (onsets per minute)")
+    top.tick_params(labelbottom=True)
+    handles = [
+        Line2D([], [], label=f"{name} ({len(of)} pieces)", **_style(name, run.colours))
+        for name, of in sets.items()
+    ]
+    left.legend(handles=handles, loc="outside lower center", ncols=3)
     _errors_by_pitch(right, histograms, run)
     figure.suptitle(
         f"Distances and errors of pitch, {run.experiment} experiment", x=0.01, ha="left"
@@ -42,46 +54,96 @@ def distance_densities(run: Run) -> Figure:
     return figure
 
 
+def _density(distances: np.ndarray) -> tuple[gaussian_kde, float] | None:
+    """The density of some distances and its bandwidth, None where all are equal.
+
+    The bandwidth is Scott's for the lesser of two measures of spread, of which one does not heed
+    a few far pieces: these would blur all others.
+    """
+    if np.ptp(distances) <= SAME * max(1.0, float(np.abs(distances).max())):
+        return None
+    deviation = float(np.std(distances, ddof=1))
+    spread = min(deviation, float(iqr(distances)) / IQR_OF_NORMAL) or deviation
+    bandwidth = spread * len(distances) ** -0.2
+    return gaussian_kde(distances, bandwidth / deviation), bandwidth
+
+
+def _common_limits(*panels: Mapping[str, np.ndarray]) -> tuple[float, float]:
+    """The range of distances that holds all sets but far pieces, and sets, above the others."""
+    ends: dict[str, list[float]] = {}
+    for panel in panels:
+        for name, values in panel.items():
+            known = values[np.isfinite(values)]
+            if len(known):
+                found = _density(known)
+                pad = BANDWIDTHS_OUTSIDE * found[1] if found else 0.0
+                fence = float(np.quantile(known, 0.75) + FENCE * iqr(known))
+                of_set = [float(known.min()) - pad, min(float(known.max()), fence) + pad]
+                ends[name] = [*ends.get(name, []), *of_set]
+    least = max(0.0, min((min(ends[name]) for name in ends), default=0.0))
+    high = common_limit({name: max(of) for name, of in ends.items()}, least)
+    low = max(0.0, min((min(of) for of in ends.values() if max(of) <= high), default=0.0))
+    margin = 0.02 * (high - low) or 0.5
+    return max(0.0, low - margin), high + margin
+
+
+def _style(name: str, colours: Mapping[str, str]) -> dict[str, Any]:
+    return {"color": colours[name], "linewidth": 2.0 if name == REAL else 1.5}
+
+
 def _densities(
     axes: Axes,
     distances: Mapping[str, np.ndarray],
     colours: Mapping[str, str],
-    title: str,
-    whole_legend: bool = True,
+    limits: tuple[float, float],
 ) -> None:
     """One curve a set; a vertical line where all its distances are equal.
 
-    Without `whole_legend` the legend has only the sets of which it has something else to say.
+    The legend has what the curves do not show.
     """
-    handles = []
+    peaks: dict[str, float] = {}
+    remarks: dict[str, list[str]] = {name: [] for name in distances}
+    dotted = set()
     for name, values in distances.items():
         known = values[np.isfinite(values)]
-        line: dict[str, Any] = {"color": colours[name], "linewidth": 2.0 if name == REAL else 1.5}
-        label = f"{name} ({len(known)} pieces)"
         if len(known) == 0:
-            label = f"{name}: too few pieces ({len(values)})"
-            line["linestyle"] = ""
-        elif np.ptp(known) <= SAME * max(1.0, float(np.abs(known).max())):
-            axes.axvline(known[0], linestyle=DOTTED, **line)
-            label = (
-                f"{name}: {len(known)} of equal distance"
-                if len(known) > 1
-                else f"{name}: one piece"
-            )
-            line["linestyle"] = DOTTED
+            remarks[name].append(f"too few pieces ({len(values)})")
+            continue
+        if found := _density(known):
+            density, bandwidth = found
+            pad = BANDWIDTHS_OUTSIDE * bandwidth
+            low, high = max(limits[0], known.min() - pad), min(limits[1], known.max() + pad)
+            if low < high:
+                at = np.linspace(low, high, 500)
+                axes.plot(at, density(at), **_style(name, colours))
+                peaks[name] = float(density(at).max())
         else:
-            density = gaussian_kde(known)
-            pad = BANDWIDTHS_OUTSIDE * float(np.sqrt(density.covariance[0, 0]))
-            at = np.linspace(max(0.0, known.min() - pad), known.max() + pad, 400)
-            axes.plot(at, density(at), **line)
-            if not whole_legend:
-                continue
-        handles.append(Line2D([], [], label=label, **line))
-    axes.set_ylim(bottom=0)
-    axes.tick_params(labelbottom=True)
-    axes.set(title=title, ylabel="density")
+            dotted.add(name)
+            axes.axvline(known[0], linestyle=DOTTED, **_style(name, colours))
+            remarks[name].append(
+                f"{len(known)} of equal distance" if len(known) > 1 else "one piece"
+            )
+        if beyond := int((known > limits[1]).sum()):
+            remarks[name].append(f"{beyond} beyond the edge, up to {known.max():.0f}")
+    highest = common_limit(peaks) or 1.0
+    for name, peak in peaks.items():
+        if peak > highest:
+            remarks[name].append(f"peak {peak:.2g}")
+    room = 1.06 + 0.08 * sum(map(bool, remarks.values()))  # for the legend above the curves
+    axes.set(xlim=limits, ylim=(0, highest * room), ylabel="density")
+    handles = [
+        Line2D(
+            [],
+            [],
+            label=f"{name}: {', '.join(said)}",
+            linestyle=DOTTED if name in dotted else "-",
+            **_style(name, colours),
+        )
+        for name, said in remarks.items()
+        if said
+    ]
     if handles:
-        axes.legend(handles=handles, loc="best", labelspacing=0.3)
+        axes.legend(handles=handles, loc="upper right", labelspacing=0.3)
 
 
 def _errors_by_pitch(figure: SubFigure, histograms: Mapping[str, np.ndarray], run: Run) -> None:
@@ -89,10 +151,9 @@ def _errors_by_pitch(figure: SubFigure, histograms: Mapping[str, np.ndarray], ru
     occurrence = {name: of.mean(axis=0) for name, of in histograms.items() if len(of)}
     real = occurrence.get(REAL, np.zeros(0))
     panels = figure.subplots(max(1, len(run.models)), 1, sharex=True, sharey=True, squeeze=False)
-    played = np.flatnonzero(sum(occurrence.values(), np.zeros(PITCHES)))
-    low, high = (played[0] - 1, played[-1] + 1) if len(played) else (58, 74)
+    low, high = _pitches_played(occurrence)
     errors = {n: np.abs(occurrence[n] - real) for n in run.models if n in occurrence and len(real)}
-    highest = max((float(error.max()) for error in errors.values()), default=0.0) * 1.1 or 1.0
+    highest = common_limit({n: float(error.max()) for n, error in errors.items()}) * 1.1 or 1.0
     edges = np.arange(PITCHES + 1) - 0.5
     for axes, model in zip(panels[:, 0], run.models, strict=False):
         axes.set_title(model)
@@ -101,8 +162,13 @@ def _errors_by_pitch(figure: SubFigure, histograms: Mapping[str, np.ndarray], ru
             continue
         if real.max() > 0:
             axes.stairs(real / real.max() * highest, edges, fill=True, color=SHADE)
-        axes.stairs(errors[model], edges, color=run.colours[model], linewidth=1.4)
-        axes.set_title(f"total {errors[model].sum():.1f}", loc="right", color=REMARK)
+        error = errors[model]
+        # What is higher runs along the upper edge.
+        axes.stairs(np.minimum(error, highest), edges, color=run.colours[model], linewidth=1.4)
+        told = f"total {error.sum():.1f}"
+        if error.max() > highest:
+            told += f", highest {error.max():.1f} at {pitch_name(int(error.argmax()))}"
+        axes.set_title(told, loc="right", color=REMARK)
     ticks = [p for p in range(low, high + 1) if p % CLASSES == 0]
     last = panels[-1, 0]
     last.set(xlim=(low - 0.5, high + 0.5), ylim=(0, highest), xlabel="pitch")
@@ -111,3 +177,16 @@ def _errors_by_pitch(figure: SubFigure, histograms: Mapping[str, np.ndarray], ru
     if len(real) and real.max() > 0:
         peak = f"{real.max():.1f} at {pitch_name(int(real.argmax()))}"
         last.set_xlabel(f"pitch (grey: occurrence in real pieces, scaled; its peak is {peak})")
+
+
+def _pitches_played(occurrence: Mapping[str, np.ndarray]) -> tuple[int, int]:
+    """The range of pitches that real pieces play, and of each model nearly all that it plays."""
+    ends = []
+    for name, of in occurrence.items():
+        if of.sum() > 0:
+            share = np.cumsum(of) / of.sum()
+            rare = 0.0 if name == REAL else RARE
+            low, high = np.searchsorted(share, rare, side="right"), np.searchsorted(share, 1 - rare)
+            played = np.flatnonzero(of)
+            ends += [max(int(low), int(played[0])), min(int(high), int(played[-1]))]
+    return (min(ends) - 1, max(ends) + 1) if ends else (58, 74)

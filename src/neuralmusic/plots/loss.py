@@ -51,7 +51,9 @@ def training_loss(run: Run) -> Figure:
         axes.set_xlabel(_epoch_label(logs.values()))
         _focus_on_late_losses(axes, {model: log[column] for model, log in logs.items()})
         axes.xaxis.get_major_locator().set_params(integer=True)
-    panels[0].set(title="training windows, with dropout", ylabel="loss (nats per step)")
+    keys = " of 88 keys" if run.representation == "pianoroll" else ""
+    unit = f"loss (nats per {run.unit}{keys})"
+    panels[0].set(title="training windows, with dropout", ylabel=unit)
     panels[1].set_title("held-out (validation) pieces")
     names = [_with_best(model, log) for model, log in logs.items()]
     lines = [

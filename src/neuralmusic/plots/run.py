@@ -1,16 +1,19 @@
-"""What a figure is drawn from, and what all figures share: colours, names of pitches, remarks."""
+"""What a figure is drawn from, and what all figures share: colours, scales, names, remarks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 
-from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics
+from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics, read_csv
+from neuralmusic.files import InputError
 from neuralmusic.measures.pitch import CLASSES
 
 # One colour a model through all figures, after Okabe and Ito's. Plain models are blue, attention
@@ -27,6 +30,8 @@ COLOURS = {
 CLASS_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 DASHED, DOTTED = (0, (4, 2)), (0, (1, 1))
 REMARK = "#666666"
+# What one step of a representation is called.
+UNITS = {"melody": "step", "pianoroll": "frame", "events": "event"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,51 @@ class Run:
 
     def metrics(self, model: str) -> MetricSet:
         return load_metrics(self.folder("metrics", model), self.params["min_seconds"])
+
+    @property
+    def representation(self) -> str:
+        return str(self.params["representation"]["name"])
+
+    @property
+    def steps_per_second(self) -> float:
+        return float(self.params["representation"]["steps_per_second"])
+
+    @property
+    def unit(self) -> str:
+        """What one step of the experiment's representation is called."""
+        return UNITS.get(self.representation, "step")
+
+    def sampled(self, model: str) -> pd.DataFrame:
+        """What `sample` says of each piece of a set, by file."""
+        columns = ["file", "primer_piece", "notes", "stuck_notes"]
+        return self._of_samples(model, "pieces.csv", columns).sort_values("file", kind="stable")
+
+    def note_ends(self, model: str) -> pd.DataFrame:
+        """How each note of a set's pieces ended; those of a piece are in (onset, pitch) order."""
+        columns = ["file", "age_steps", "stuck", "turned_off"]
+        return self._of_samples(model, "note_ends.csv", columns)
+
+    def _of_samples(self, model: str, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        path = self.folder("samples", model) / name
+        frame = read_csv(path, ["file", "primer_piece"])
+        if missing := set(columns) - set(frame.columns):
+            raise InputError(f"{path} lacks columns {sorted(missing)}: sample the model again")
+        return frame
+
+
+def common_limit(highest: Mapping[str, float], low: float = 0.0) -> float:
+    """The upper end of a scale for all sets, from the upper end of each: one far off sets it not.
+
+    It holds the real pieces and at least half of the models, and each further one that no more
+    than doubles the range. `low` where no set has a finite end.
+    """
+    finite = {name: value for name, value in highest.items() if np.isfinite(value)}
+    models = sorted(value for name, value in finite.items() if name != REAL)
+    limit = max([*models[: (len(models) + 1) // 2], finite.get(REAL, low)])
+    for value in models:
+        if value - low <= 2 * (limit - low):
+            limit = max(limit, value)
+    return limit
 
 
 def pitch_name(pitch: int) -> str:

@@ -10,15 +10,17 @@ from matplotlib.figure import Figure
 from neuralmusic.compare import REAL
 from neuralmusic.measures.distances import kl_divergence
 from neuralmusic.measures.pitch import CLASSES
-from neuralmusic.plots.run import CLASS_NAMES, Run, say
+from neuralmusic.plots.run import CLASS_NAMES, Run, common_limit, say
 
 
 def transition_matrices(run: Run) -> Figure:
-    """Pitch-class transitions of each model and the real set, one scale (thesis figure 5.5)."""
+    """Pitch-class transitions of each model and the real set, one scale (thesis 5.5 and 5.10)."""
     names = [REAL, *run.models]
     counts = {name: run.metrics(name).transition_counts.sum(axis=0) for name in names}
     shares = {name: count / max(count.sum(), 1) for name, count in counts.items()}
-    highest = max(float(share.max()) for share in shares.values()) or 1.0
+    peaks = {name: float(share.max()) for name, share in shares.items()}
+    highest = common_limit(peaks) or 1.0
+    clipped = {name: peak > highest for name, peak in peaks.items()}
     across = min(4, len(names))
     down = -(-len(names) // across)
     figure = Figure(figsize=(2.45 * across + 0.9, 2.62 * down + 0.4))
@@ -43,10 +45,17 @@ def transition_matrices(run: Run) -> Figure:
         )
         kl = float(kl_divergence(counts[REAL], counts[name]))
         told = f", KL {kl:.4f}" if name != REAL and np.isfinite(kl) else ""
-        axes.set_title(f"{name}{told}")
+        axes.set_title(f"{name}{told}" + (f", up to {peaks[name]:.2f}" if clipped[name] else ""))
         if not counts[name].sum():
             say(axes, "no transitions")
-    figure.colorbar(scale, ax=panels, label="share of all transitions", shrink=0.75, aspect=30)
+    figure.colorbar(
+        scale,
+        ax=panels,
+        label="share of all transitions",
+        shrink=0.75,
+        aspect=30,
+        extend="max" if any(clipped.values()) else "neither",
+    )
     figure.suptitle(
         f"Pitch-class transitions, {run.experiment} experiment; KL(real ‖ model) in nats",
         x=0.01,

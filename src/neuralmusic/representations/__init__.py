@@ -2,13 +2,22 @@
 
 A representation is a module with
 
-`CLASSES`  the size of its vocabulary
-`encode`   (notes, steps_per_second) -> classes of shape (steps,), int16
-`decode`   (classes, steps_per_second) -> `Decoded`: the notes, and how many had to be closed
+`CLASSES` or `BITS`  the size of its vocabulary: a step is one of CLASSES classes, or BITS bits
+`encode`     (notes, steps_per_second) -> steps: int16 (T,), or uint8 (T, BITS)
+`decode`     (steps, steps_per_second, max_note_seconds, before) -> `Decoded`: the notes, and how
+             each of them ended. `before` are the steps before the first, whose notes do not count
+`durations`  (steps) -> how many steps of the time grid each step takes: int64 (T,)
+`cut`        (steps, length) -> the beginning of a piece, `length` steps of the time grid long
+`transpose`  (steps (B, T), semitones (B,)) -> steps, each row moved as far as the keyboard allows
+`GRAMMAR`    optional: what may follow, see `events.Grammar`
+
+Nothing here needs PyTorch.
 """
 
-from neuralmusic.representations import melody
+from neuralmusic.representations import events, melody, pianoroll
 
 REPRESENTATIONS = {
     "melody": melody,
+    "pianoroll": pianoroll,
+    "events": events,
 }

@@ -6,30 +6,25 @@ of one pitch without a gap merge: a loss that the representation has by definiti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
 
 import numpy as np
 
 from neuralmusic.notes import NoteList
+from neuralmusic.representations.decoded import (
+    Decoded,
+    decode_runs,
+    sounding_steps,
+    transpose_classes,
+)
 
 SILENCE = 128
 CLASSES = 129
-VELOCITY = 80
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A decoded piece, and how many of its notes the decoder had to end."""
-
-    notes: NoteList
-    stuck_notes: int
 
 
 def encode(notes: NoteList, steps_per_second: float) -> np.ndarray:
-    """The classes of a piece, int16 of shape (steps,): every note sounds for one step or more."""
-    starts = np.round(notes.onset_seconds * steps_per_second).astype(int)
-    ends = np.maximum(np.round(notes.offset_seconds * steps_per_second).astype(int), starts + 1)
-    steps = max(round(notes.length_seconds * steps_per_second), int(ends.max(initial=0)))
+    """The classes of a piece, int16 of shape (T,): every note sounds for one step or more."""
+    starts, ends, steps = sounding_steps(notes, steps_per_second)
     classes = np.full(steps, SILENCE, dtype=np.int16)
     # From low to high, so that the highest of the sounding notes is what stays.
     for index in np.argsort(notes.pitch, kind="stable"):
@@ -37,14 +32,33 @@ def encode(notes: NoteList, steps_per_second: float) -> np.ndarray:
     return classes
 
 
-def decode(classes: np.ndarray, steps_per_second: float) -> Decoded:
-    """The notes of classes (steps,): each run of one pitch is a note. No note can be stuck."""
-    changes = np.flatnonzero(np.diff(classes)) + 1
-    starts = np.concatenate([[0], changes]) if len(classes) else np.zeros(0, dtype=int)
-    ends = np.concatenate([changes, [len(classes)]]) if len(classes) else starts
-    rows = [
-        (start / steps_per_second, end / steps_per_second, int(classes[start]), VELOCITY)
-        for start, end in zip(starts, ends, strict=True)
-        if classes[start] != SILENCE
+def decode(
+    steps: np.ndarray,
+    steps_per_second: float,
+    max_note_seconds: float | None = None,
+    before: np.ndarray | None = None,
+) -> Decoded:
+    """The notes of classes (T,): each run of one pitch is a note; what was before is no matter."""
+    changes = np.flatnonzero(np.diff(steps)) + 1
+    bounds = [0, *changes.tolist(), len(steps)] if len(steps) else [0]
+    runs = [
+        (start, end, int(steps[start]))
+        for start, end in itertools.pairwise(bounds)
+        if steps[start] != SILENCE
     ]
-    return Decoded(NoteList.of(rows, len(classes) / steps_per_second), stuck_notes=0)
+    return decode_runs(runs, len(steps), steps_per_second, max_note_seconds)
+
+
+def durations(steps: np.ndarray) -> np.ndarray:
+    """Every step takes one step of the grid: ones (T,)."""
+    return np.ones(len(steps), dtype=np.int64)
+
+
+def cut(steps: np.ndarray, length: int) -> np.ndarray:
+    """The first `length` steps."""
+    return steps[:length]
+
+
+def transpose(steps: np.ndarray, semitones: np.ndarray) -> np.ndarray:
+    """Classes (B, T) raised by semitones (B,), within the keyboard; silence stays silence."""
+    return transpose_classes(steps, semitones, steps < SILENCE, steps)
