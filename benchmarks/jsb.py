@@ -38,6 +38,8 @@ TRAINING = {
     "objective": "causal",
     "window_steps": 160,
     "batch_size": 4,
+    "learning_rate": 0.003,
+    "schedule": "one_cycle",
     "windows_per_epoch": 229,
     "transpose_semitones": [-5, 6],
     "stuck_share": 0,
@@ -49,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help=f"the folder with {FILE}")
     parser.add_argument("--models", nargs="+", default=["basic"], help="recurrent models")
-    parser.add_argument("--epochs", type=int, default=250)
+    parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=2021)
     options = parser.parse_args()

@@ -207,6 +207,15 @@ def test_a_range_of_semitones_that_ends_before_it_begins_is_named():
     )
 
 
+@pytest.mark.parametrize("experiment", ["monophonic", "polyphonic_pianoroll"])
+def test_a_bound_that_cuts_every_piece_short_is_named(experiment):
+    """Steps of a fixed length have no need of one; of events, 20 a second may be wanted."""
+    wrong = complaint(f"experiments.{experiment}.representation.steps_per_second", 200)
+    assert re.search(rf"{experiment}\.models\.\w+\.sampling\.max_steps_per_second: 100 ", wrong)
+    raw = raw_with("experiments.polyphonic_events.sampling.max_steps_per_second", 20)
+    config.resolve(raw, SCHEMA)
+
+
 FITTING = [
     ("monophonic", "top_k", 5),
     ("monophonic", "top_p", 0.9),

@@ -278,7 +278,8 @@ def test_a_model_that_is_trained_by_gradient_learns_by_heart(experiment, name, o
     model = built(experiment, name, objective, sharpened=2.0, width=32, window=window)
     own = EXPERIMENTS[experiment]["models"][name]["training"]
     own = own | {"objective": objective, "window_steps": window, "precision": "float32"}
-    own |= {"batch_size": 32, "windows_per_epoch": 256, "learning_rate": 0.02}
+    own |= {"batch_size": 32, "windows_per_epoch": 256}
+    own |= {"learning_rate": 0.02, "schedule": "constant"}
     training = Training(**own | {"transpose_semitones": [0, 0]})
     pieces = [periodic(pattern, length) for pattern in PATTERNS]
     # What no model can know is which of the two pieces it is: ln 2 at the first step of each,

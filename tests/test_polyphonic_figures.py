@@ -92,7 +92,7 @@ def test_sample_with_the_highest_rate_of_stuck_notes_is_shown_with_them_marked(f
     figure = drawing(WORST, few)
     # One note alone has no rate, and the Markov chain does not compete.
     assert figure.axes[0].get_title(loc="left") == (
-        "basic, 0000.mid: 3 of 5 notes stuck (60 %); the highest rate of 2 samples"
+        "basic, 0000.mid: 3 of 5 notes stuck (60 %)\nthe highest rate of 2 samples"
     )
     every, stuck = figure.axes[0].collections[:2]
     assert mpl.colors.to_hex(every.get_facecolor()[0]) == PLAYED
@@ -114,7 +114,7 @@ def test_without_stuck_notes_the_longest_is_shown(few):
         write_pieces(few, model, [melody([60] * 4)] * 2, experiment=EVENTS)
     write_note_ends(few, EVENTS, "attn", [("0000.mid", 3, 0), ("0001.mid", 700, 0)])
     text = said(drawing(WORST, few))
-    assert "attn, 0001.mid: 0 of 4 notes stuck (0 %); none of 4 samples has a stuck note" in text
+    assert "attn, 0001.mid: 0 of 4 notes stuck (0 %)\nnone of 4 samples has a stuck note" in text
     assert "the longest, 700 events" in text
 
 

@@ -27,6 +27,7 @@ from neuralmusic.train import (
     VALIDATION_COLUMNS,
     Training,
     Windows,
+    learning_rate_share,
     run_epoch,
     train,
 )
@@ -103,6 +104,26 @@ def test_training_writes_weights_and_what_it_saw(experiment, name, objective, co
     nll = nll_nats(last, valid, CPU)
     steps = sum(map(len, valid))
     assert nll.sum() / steps == pytest.approx(log["valid_loss"].min(), rel=1e-5)
+
+
+def test_one_cycle_rises_and_falls_to_nothing():
+    shares = [learning_rate_share("one_cycle", done) for done in (0, 0.05, 0.1, 0.55, 1)]
+    assert shares == pytest.approx([0, 0.5, 1, 0.5, 0], abs=1e-12)
+    assert {learning_rate_share("constant", done) for done in (0, 0.05, 0.5, 1)} == {1.0}
+
+
+def test_the_schedule_goes_on_from_epoch_to_epoch(monkeypatch, corpora, tmp_path):
+    """Every optimiser step of the whole training has its own place in one cycle."""
+    asked = []
+    monkeypatch.setattr(
+        "neuralmusic.train.learning_rate_share",
+        lambda schedule, done: asked.append((schedule, done)) or 1.0,
+    )
+    params = job("basic", training={"schedule": "one_cycle", "epochs": 3})
+    log = pd.read_csv(trained(params, corpora["monophonic"], tmp_path) / "log.csv")
+    steps = int(log["step"].iloc[-1])
+    assert steps > 3
+    assert asked == [("one_cycle", pytest.approx(step / steps)) for step in range(steps)]
 
 
 @of_each
@@ -654,8 +675,8 @@ for folder, name in zip(sys.argv[1:3], ("events", "pianoroll")):
     vocabulary, transpose = vocabulary_of(name), REPRESENTATIONS[name].transpose
     for objective in ("causal", "last"):
         training = Training(objective=objective, window_steps=128, epochs=1, batch_size=16,
-            windows_per_epoch=45_000, learning_rate=1.0, gradient_clip=1.0, stuck_share=0.1,
-            stuck_steps=8, transpose_semitones=[-5, 6], precision="float32")
+            windows_per_epoch=45_000, learning_rate=1.0, schedule="constant", gradient_clip=1.0,
+            stuck_share=0.1, stuck_steps=8, transpose_semitones=[-5, 6], precision="float32")
         batches = iter(Windows(pieces, training, vocabulary, transpose, 1))
         assert next(batches).inputs.shape[:2] == (16, 128)
     gather(pieces[:4], 10**6, 257, vocabulary)

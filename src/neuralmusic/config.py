@@ -125,7 +125,7 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
                 elif section == "training":
                     problems += _no_range(whole[section]["transpose_semitones"], where)
                 else:
-                    problems += _unfit(whole[section], representation["name"], where)
+                    problems += _unfit(whole[section], representation, where)
             models[model] = whole
         experiments[name] = {**experiment, "models": models}
     _raise(problems)
@@ -142,20 +142,28 @@ def _no_range(semitones: list[int], path: str) -> list[str]:
     ]
 
 
-def _unfit(sampling: dict, representation: str, path: str) -> list[str]:
-    """What is set of the sampling that the representation has no use for."""
+def _unfit(sampling: dict, representation: dict, path: str) -> list[str]:
+    """What is set of the sampling that does not go with the representation."""
     # Written out and not asked of the registry: reading parameters must not import PyTorch.
+    name, rate = representation["name"], representation["steps_per_second"]
     unfit = {
-        "top_k": representation == "pianoroll" and sampling["top_k"] is not None,
-        "top_p": representation == "pianoroll" and sampling["top_p"] is not None,
-        "threshold": representation != "pianoroll" and sampling["threshold"] is not None,
-        "grammar": representation != "events" and sampling["grammar"],
+        "top_k": name == "pianoroll" and sampling["top_k"] is not None,
+        "top_p": name == "pianoroll" and sampling["top_p"] is not None,
+        "threshold": name != "pianoroll" and sampling["threshold"] is not None,
+        "grammar": name != "events" and sampling["grammar"],
     }
-    return [
-        f"{path}.{key}: means nothing for the representation {representation}"
+    problems = [
+        f"{path}.{key}: means nothing for the representation {name}"
         for key, is_set in unfit.items()
         if is_set
     ]
+    most = sampling["max_steps_per_second"]
+    if name != "events" and most < rate:
+        problems.append(
+            f"{path}.max_steps_per_second: {most} would cut every piece short, since the"
+            f" representation has {rate} steps per second"
+        )
+    return problems
 
 
 def _part(schema: dict, part: dict) -> dict:

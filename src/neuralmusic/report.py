@@ -28,7 +28,7 @@ from neuralmusic import datasets, jobs
 from neuralmusic.captions import CAPTIONS
 from neuralmusic.compare import FLOOR, REAL, read_csv
 from neuralmusic.files import write_text
-from neuralmusic.plots.run import UNITS
+from neuralmusic.representations import REPRESENTATIONS
 
 TEMPLATE = Path(__file__).with_name("report.html")
 SHOWN_SAMPLES = 3  # of each model
@@ -249,7 +249,7 @@ def summary(
             said.append(f"There is no held-out loss of the {name} experiment.")
             continue
         best = rows.loc[rows["value"].idxmin()]
-        unit = UNITS.get(own.get("representation", {}).get("name"), "step")
+        unit = REPRESENTATIONS[own["representation"]["name"]].STEP
         interval = ""
         if np.isfinite(best["ci_low"]):
             interval = f" (95 % interval {best['ci_low']:.3f} to {best['ci_high']:.3f})"

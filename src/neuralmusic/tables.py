@@ -20,6 +20,7 @@ from neuralmusic.compare import (
 from neuralmusic.files import InputError, write_csv, write_text
 from neuralmusic.grammar_table import grammar
 from neuralmusic.losses import load_heldout
+from neuralmusic.representations import REPRESENTATIONS
 from neuralmusic.set_tables import inter_onset, inter_set, intra_set, set_table, transitions
 from neuralmusic.table_text import (
     CHARACTER_HEADINGS,
@@ -35,13 +36,6 @@ from neuralmusic.table_text import (
     stuck_footnote,
     with_interval,
 )
-
-# What a step of a representation is called, and what its loss sums.
-STEPS = {
-    "melody": ("step", "nats per step"),
-    "pianoroll": ("frame", "nats per frame (summed over 88 keys)"),
-    "events": ("event", "nats per event"),
-}
 
 
 def tabulate(name: str, params: Mapping[str, Any], results: Path) -> None:
@@ -72,7 +66,10 @@ def heldout_nll(params: Mapping[str, Any], results: Path) -> Table:
     for experiment, own in params["experiments"].items():
         if own["weights_of"]:  # the same models, and so the same loss
             continue
-        step, unit = STEPS[own["representation"]["name"]]
+        representation = REPRESENTATIONS[own["representation"]["name"]]
+        unit = f"nats per {representation.STEP}"
+        if hasattr(representation, "BITS"):
+            unit += f" (summed over {representation.BITS} keys)"
         heldout = load_heldout(experiment, params, results)
         losses = {model: heldout.per_step(model) for model in own["models"]}
         ranking = rank(losses)
@@ -102,7 +99,7 @@ def heldout_nll(params: Mapping[str, Any], results: Path) -> Table:
                 ),
                 header=[
                     "model",
-                    f"nats per {step}",
+                    f"nats per {representation.STEP}",
                     "nats per second",
                     f"less {FLOOR}",
                     "beats it",

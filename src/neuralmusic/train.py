@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from neuralmusic.seeds import derive
 from neuralmusic.vocabulary import Vocabulary
 
 LOG_COLUMNS = ["step", "epoch", "train_loss", "valid_loss", "seconds"]
+WARMUP = 0.1  # share of a training in which the learning rate of "one_cycle" rises
 VALIDATION_COLUMNS = ["epoch", "piece", "steps", "nll_nats"]
 
 
@@ -44,6 +46,7 @@ class Training:
     windows_per_epoch: int | None  # None: as many as cover the training pieces once
     batch_size: int
     learning_rate: float
+    schedule: str  # of the learning rate: "constant", or "one_cycle", see `learning_rate_share`
     gradient_clip: float  # element-wise
     stuck_share: float  # share of the inputs that are stuck: see `Windows`
     stuck_steps: float  # mean length of a run of them
@@ -117,7 +120,8 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
         torch.manual_seed(derive(seed, epoch))
         drawn_by = derive(seed, "windows", epoch)
         windows = Windows(pieces, training, model.vocabulary, transpose, drawn_by, copies)
-        train_loss = run_epoch(model, optimizer, windows, training, device, f"epoch {epoch}")
+        done = (epoch - 1) / training.epochs
+        train_loss = run_epoch(model, optimizer, windows, training, device, done, f"epoch {epoch}")
         state["step"] += len(windows)
         state["seconds"] += time.monotonic() - began
         valid_loss = validate(state["step"], epoch, train_loss, state["seconds"])
@@ -251,13 +255,20 @@ def run_epoch(
     windows: Windows,
     training: Training,
     device: torch.device,
+    done: float = 0.0,
     title: str = "",
 ) -> float:
-    """One pass over the windows; returns the mean training loss in nats per step."""
+    """One pass over the windows; returns the mean training loss in nats per step.
+
+    `done` is the share of the whole training that lies behind.
+    """
     model.train()
     half = computes_in_bfloat16(training.precision, device)
     losses = []
-    for batch in tqdm(windows, desc=title, disable=None, leave=False):
+    for number, batch in enumerate(tqdm(windows, desc=title, disable=None, leave=False)):
+        share = done + number / len(windows) / training.epochs
+        for group in optimizer.param_groups:
+            group["lr"] = training.learning_rate * learning_rate_share(training.schedule, share)
         inputs, targets, counted = (
             torch.from_numpy(np.ascontiguousarray(array)).to(device)
             for array in (batch.inputs, batch.targets, batch.counted)
@@ -272,3 +283,16 @@ def run_epoch(
         optimizer.step()
         losses.append(loss.detach())
     return float(torch.stack(losses).mean())
+
+
+def learning_rate_share(schedule: str, done: float) -> float:
+    """What share of the learning rate to use when the share `done` of the training is behind.
+
+    "one_cycle" rises from 0 to the whole in the first tenth, then falls along a half cosine to 0
+    (Smith and Topin, Super-Convergence, 2017): large steps early, and an end without their noise.
+    """
+    if schedule == "constant":
+        return 1.0
+    if done < WARMUP:
+        return done / WARMUP
+    return 0.5 * (1 + math.cos(math.pi * (done - WARMUP) / (1 - WARMUP)))

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics, read_csv
 from neuralmusic.files import InputError
 from neuralmusic.measures.pitch import CLASSES
+from neuralmusic.representations import REPRESENTATIONS
 
 # One colour a model through all figures, after Okabe and Ito's. Plain models are blue, attention
 # without embedding is warm; all differ in lightness too, for readers who do not see the hues.
@@ -30,8 +31,6 @@ COLOURS = {
 CLASS_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 DASHED, DOTTED = (0, (4, 2)), (0, (1, 1))
 REMARK = "#666666"
-# What one step of a representation is called.
-UNITS = {"melody": "step", "pianoroll": "frame", "events": "event"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Run:
     @property
     def unit(self) -> str:
         """What one step of the experiment's representation is called."""
-        return UNITS.get(self.representation, "step")
+        return str(REPRESENTATIONS[self.representation].STEP)
 
     def sampled(self, model: str) -> pd.DataFrame:
         """What `sample` says of each piece of a set, by file."""

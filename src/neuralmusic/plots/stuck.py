@@ -46,7 +46,7 @@ def deteriorating_sample(run: Run) -> Figure:
         draw_bars_of(axes, notes, stuck, STUCK, run.params["sample_seconds"])
         percent = f" ({100 * count / len(notes):.0f} %)" if len(notes) else ""
         rate = f"{count} of {len(notes)} notes stuck{percent}"
-        axes.set_title(f"{name}, {of}: {rate}; {told}{outside(notes, low, high)}")
+        axes.set_title(f"{name}, {of}: {rate}{outside(notes, low, high)}\n{told}")
     pitch_axis(list(column), low, high)
     column[0].set_xlim(0, run.params["sample_seconds"])
     column[1].set_xlabel("time (seconds)")

@@ -3,6 +3,7 @@
 A representation is a module with
 
 `CLASSES` or `BITS`  the size of its vocabulary: a step is one of CLASSES classes, or BITS bits
+`STEP`       what one step is called: "step", "frame", "event"
 `encode`     (notes, steps_per_second) -> steps: int16 (T,), or uint8 (T, BITS)
 `decode`     (steps, steps_per_second, max_note_seconds, before) -> `Decoded`: the notes, and how
              each of them ended. `before` are the steps before the first, whose notes do not count

@@ -21,6 +21,7 @@ TIME_SHIFT = 256
 LONGEST_SHIFT = 100
 VELOCITY = 356
 CLASSES = 388
+STEP = "event"
 
 
 def velocity_bin(velocity: np.ndarray) -> np.ndarray:

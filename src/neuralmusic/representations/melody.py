@@ -20,6 +20,7 @@ from neuralmusic.representations.decoded import (
 
 SILENCE = 128
 CLASSES = 129
+STEP = "step"
 
 
 def encode(notes: NoteList, steps_per_second: float) -> np.ndarray:

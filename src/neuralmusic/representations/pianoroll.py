@@ -19,6 +19,7 @@ from neuralmusic.representations.decoded import (
 )
 
 BITS = HIGHEST_KEY - LOWEST_KEY + 1  # 88
+STEP = "frame"
 
 
 def encode(notes: NoteList, steps_per_second: float) -> np.ndarray:
