@@ -131,6 +131,7 @@ def test_the_schedule_goes_on_from_epoch_to_epoch(monkeypatch, corpora, tmp_path
 def test_training_lowers_the_loss(experiment, name, objective, corpora, tmp_path):
     """With the transposition, the stuck inputs and the short pieces that the experiment has."""
     more = {"epochs": 8, "windows_per_epoch": 64, "learning_rate": 0.02}
+    more |= {"schedule": "constant"}
     params = job(name, experiment, more | {"objective": objective})
     log = pd.read_csv(trained(params, corpora[experiment], tmp_path) / "log.csv")
     assert log["train_loss"].iloc[-1] < 0.8 * log["train_loss"].iloc[0]
@@ -145,6 +146,7 @@ def test_a_tune_learned_by_heart_is_played_on(experiment, tmp_path):
     """From notes to a corpus, through training and sampling, to notes: in every representation."""
     name = next(name for e, name in ENTRIES if e == experiment and not is_counted(e, name))
     more = {"window_steps": 32, "epochs": 20, "windows_per_epoch": 64, "learning_rate": 0.02}
+    more |= {"schedule": "constant"}
     params = job(name, experiment, more | {"transpose_semitones": [0, 0], "stuck_share": 0})
     params["settings"] |= {"hidden_size": 32}
     rate = params["representation"]["steps_per_second"]
