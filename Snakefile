@@ -50,5 +50,6 @@ rule all:
         rules.models.input,
         rules.samples.input,
         trained_models("results/scores"),
+        probed(),
         all_sets("results/metrics"),
         "results/report",

@@ -84,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
         out="results/scores/EXPERIMENT/MODEL",
     )
     verb(
+        "probe",
+        "what a model attends to, and what it is built of",
+        model="from train",
+        encoded="from encode",
+        out="results/probes/EXPERIMENT/MODEL",
+    )
+    verb(
         "evaluate",
         "measure each MIDI file of a folder",
         samples="from sample",
@@ -156,6 +163,12 @@ def _score(options: argparse.Namespace) -> None:
     _fill(options, lambda params, out: score(params, options.model, options.encoded, out))
 
 
+def _probe(options: argparse.Namespace) -> None:
+    from neuralmusic.probe import probe
+
+    _fill(options, lambda params, out: probe(params, options.model, options.encoded, out))
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from neuralmusic.evaluate import evaluate
 
@@ -210,6 +223,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
     "train": _train,
     "sample": _sample,
     "score": _score,
+    "probe": _probe,
     "evaluate": _evaluate,
     "tabulate": _tabulate,
     "judge": _judge,

@@ -18,7 +18,10 @@ from neuralmusic.files import InputError, to_json, write_text
 SNAPSHOTS = Path(".params")
 LONG_AGO = 946_684_800  # 2000-01-01: before any output
 MODEL_FOLDERS = {"train": "models", "score": "scores", "sample": "samples", "evaluate": "metrics"}
+PROBES = "probes"  # the folder of `probe`, which has no output of most models
+PROBED_FAMILIES = ("decoder",)  # whose attention is shown
 EVENTS, PIANOROLL, GRAMMAR = "polyphonic_events", "polyphonic_pianoroll", "polyphonic_grammar"
+ATTENTION = "attention"
 # The experiments that each table is of, those of them that params.yaml has; none named: all.
 TABLES: dict[str, tuple[str, ...]] = {
     "table_5_1": ("monophonic",),
@@ -27,7 +30,11 @@ TABLES: dict[str, tuple[str, ...]] = {
     "table_5_4": (EVENTS, PIANOROLL),
     "table_5_5": (EVENTS, PIANOROLL),
     "table_5_6": (EVENTS, PIANOROLL),
+    "table_5_7": (ATTENTION,),
+    "table_5_8": (ATTENTION,),
+    "table_5_9": (ATTENTION,),
     "grammar": (GRAMMAR,),
+    "training": (),
     "heldout_nll": (),
     "sample_character": (),
 }
@@ -51,6 +58,16 @@ FIGURES: dict[str, tuple[str, str]] = {
     "samples_pianoroll": ("pianorolls", PIANOROLL),
     "stuck_notes_events": ("stuck_by_age", EVENTS),
     "stuck_notes_grammar": ("stuck_by_age", GRAMMAR),
+    "figure_5_12": ("attention_network", ATTENTION),
+    "figure_5_13": ("transition_matrices", ATTENTION),
+    "figure_5_14": ("distance_densities", ATTENTION),
+    "figure_5_15": ("scores_of_one_event", ATTENTION),
+    "figure_5_16": ("scores_of_two_events", ATTENTION),
+    "figure_5_17": ("scores_of_early_layer", ATTENTION),
+    "figure_5_18": ("scores_of_late_layer", ATTENTION),
+    "loss_attention": ("training_loss", ATTENTION),
+    "samples_attention": ("pianorolls", ATTENTION),
+    "stuck_notes_attention": ("stuck_by_age", ATTENTION),
 }
 FIGURE_INPUTS = {  # what a kind of figure is drawn from: folders of results/ and data/
     "training_loss": ["models"],
@@ -61,6 +78,11 @@ FIGURE_INPUTS = {  # what a kind of figure is drawn from: folders of results/ an
     "events_and_pianoroll": ["notes", "splits"],
     "deteriorating_sample": ["samples"],
     "stuck_by_age": ["samples"],
+    "attention_network": [PROBES],
+    "scores_of_one_event": [PROBES],
+    "scores_of_two_events": [PROBES],
+    "scores_of_early_layer": [PROBES],
+    "scores_of_late_layer": [PROBES],
 }
 
 
@@ -76,7 +98,8 @@ def stale_outputs(params: dict, results: Path = Path("results")) -> list[Path]:
     """What lies in the results folder and belongs to no job: of models or experiments removed."""
     copies = {copy for _, copy in all_jobs(params).values()}
     wanted_names = {*table_names(params), *figure_names(params)}
-    folders = [p for name in MODEL_FOLDERS.values() for p in results.glob(f"{name}/*/*")]
+    names = [*MODEL_FOLDERS.values(), PROBES]
+    folders = [p for name in names for p in results.glob(f"{name}/*/*")]
     files = [p for name in ("tables", "figures") for p in results.glob(f"{name}/*")]
     return sorted(
         [p for p in folders if f"{p.as_posix()}/params.json" not in copies]
@@ -104,6 +127,12 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
                 ):
                     parameters = model_parameters(params, name, model, verb)
                     found[verb, job] = parameters, f"results/{folder}/{job}/params.json"
+        for model in probed_models(experiment):
+            parameters = model_parameters(params, name, model, "probe")
+            found["probe", f"{name}/{model}"] = (
+                parameters,
+                f"results/{PROBES}/{name}/{model}/params.json",
+            )
     for name in table_names(params):
         parameters = comparison_parameters(params, experiments_of(name, params))
         found["tabulate", name] = parameters, f"results/tables/{name}.params.json"
@@ -120,6 +149,14 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
 def corpus_of(experiment: dict) -> str:
     """The encoded corpus of an experiment, by its folder in data/encoded."""
     return f"{experiment['dataset']}.{experiment['representation']['name']}"
+
+
+def probed_models(experiment: dict) -> list[str]:
+    """The models of an experiment whose attention is shown."""
+    if experiment["weights_of"] or experiment["representation"]["name"] != "events":
+        return []
+    models = experiment["models"].items()
+    return [name for name, entry in models if entry["family"] in PROBED_FAMILIES]
 
 
 def trained_in(experiment: str, params: dict) -> str:

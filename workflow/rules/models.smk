@@ -2,6 +2,7 @@
 #
 #   train     -> results/models/{experiment}/{model}   weights, log, validation
 #   score     -> results/scores/{experiment}/{model}   held-out likelihood by test piece
+#   probe     -> results/probes/{experiment}/{model}   what an attention model attends to
 
 
 def of_models(folder, experiments=EXPERIMENTS):
@@ -26,6 +27,15 @@ def representation(wildcards):
 
 def family(wildcards):
     return EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]["family"]
+
+
+def probed(experiments=EXPERIMENTS):
+    """The folder of every model of some experiments whose attention is shown."""
+    return [
+        f"results/{jobs.PROBES}/{e}/{m}"
+        for e in experiments
+        for m in jobs.probed_models(EXPERIMENTS[e])
+    ]
 
 
 rule models:
@@ -75,6 +85,30 @@ rule score:
     threads: PARAMS["threads"]
     shell:
         "{RUN} score"
+        " --params {input.params}"
+        " --model {input.model}"
+        " --encoded {input.encoded}"
+        " --out {output}"
+        " 2>&1 | tee {log}"
+
+
+rule probe:
+    input:
+        params=lambda w: SNAPSHOTS["probe", f"{w.experiment}/{w.model}"],
+        code=lambda w: code_of(
+            "probe", family=family(w), representation=representation(w)
+        ),
+        model="results/models/{experiment}/{model}",
+        encoded=encoded,
+    output:
+        directory("results/probes/{experiment}/{model}"),
+    log:
+        "logs/probe/{experiment}.{model}.log",
+    benchmark:
+        "logs/probe/{experiment}.{model}.tsv"
+    threads: PARAMS["threads"]
+    shell:
+        "{RUN} probe"
         " --params {input.params}"
         " --model {input.model}"
         " --encoded {input.encoded}"

@@ -9,8 +9,9 @@
 def table_inputs(wildcards):
     """The folders that a table is made of."""
     experiments = jobs.experiments_of(wildcards.table, PARAMS)
-    if wildcards.table == "heldout_nll":
-        return trained_models("results/scores", experiments)
+    folder = {"heldout_nll": "scores", "training": "models"}.get(wildcards.table)
+    if folder:
+        return trained_models(f"results/{folder}", experiments)
     return all_sets("results/metrics", experiments)
 
 
@@ -21,6 +22,8 @@ def figure_inputs(wildcards):
     for name in jobs.FIGURE_INPUTS[kind]:
         if name == "models":
             folders += trained_models("results/models", [experiment])
+        elif name == jobs.PROBES:
+            folders += probed([experiment])
         elif name in ("samples", "metrics"):
             folders += all_sets(f"results/{name}", [experiment])
         else:

@@ -16,9 +16,10 @@ logits. A model that is counted rather than trained by gradient has `fit(pieces)
 Axes: B batch, T steps, V classes or bits, D width, W window.
 """
 
-from neuralmusic.models import markov, rnn
+from neuralmusic.models import decoder, markov, rnn
 
 MODELS = {
+    "decoder": decoder,
     "markov": markov,
     "rnn": rnn,
 }

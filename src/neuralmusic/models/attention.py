@@ -18,7 +18,7 @@ class KeptWindow:
     """
 
     keys: Tensor  # (B, W, D)
-    values: Tensor  # (B, D, W): the layout in which one query's product is fastest
+    values: Tensor  # (B, W, D)
     steps: Tensor
     next_step: int
 
@@ -48,13 +48,26 @@ def attend(
         at = torch.cat([kept.steps, now])
         queries, keys, values = queries.float(), keys.float(), values.float()
         keys = torch.cat([kept.keys, keys], dim=1)
-        values = torch.cat([kept.values.transpose(1, 2), values], dim=1)
-    age = now[:, None] - at[None, :]
-    visible = (age >= 0) & (age < window_steps) & (at >= 0)[None, :]
+        values = torch.cat([kept.values, values], dim=1)
+    visible = _visible(now, at, window_steps)
     attended = _sdpa(queries, keys, values, scale, mask=visible)
     if kept is not None:
         _keep(kept, new_keys, new_values)
     return attended
+
+
+def scores_of(queries: Tensor, keys: Tensor, window_steps: int, scale: float) -> Tensor:
+    """The weights that `attend` gives T steps, without anything carried: (B, T, T), rows sum to 1."""
+    step = torch.arange(queries.shape[1], device=queries.device)
+    visible = _visible(step, step, window_steps)
+    scores = (queries @ keys.transpose(1, 2)) * scale
+    return torch.softmax(scores.masked_fill(~visible, -torch.inf), dim=-1)
+
+
+def _visible(now: Tensor, at: Tensor, window_steps: int) -> Tensor:
+    """Whether a query at step `now` (T,) sees a key at step `at` (S,), -1 for none: (T, S)."""
+    age = now[:, None] - at[None, :]
+    return (age >= 0) & (age < window_steps) & (at >= 0)[None, :]
 
 
 def _keep(kept: KeptWindow, keys: Tensor, values: Tensor) -> None:
@@ -67,7 +80,7 @@ def _keep(kept: KeptWindow, keys: Tensor, values: Tensor) -> None:
     at = kept.next_step % window_steps
     slots = slice(at, at + 1) if length == 1 else new % window_steps
     kept.keys[:, slots] = keys[:, -window_steps:].float()
-    kept.values[:, :, slots] = values[:, -window_steps:].transpose(1, 2).float()
+    kept.values[:, slots] = values[:, -window_steps:].float()
     kept.steps[slots] = new
     kept.next_step += length
 
@@ -77,7 +90,7 @@ def empty_window(like: Tensor, window_steps: int) -> KeptWindow:
     batch, _, width = like.shape
     return KeptWindow(
         keys=like.new_zeros(batch, window_steps, width, dtype=torch.float32),
-        values=like.new_zeros(batch, width, window_steps, dtype=torch.float32),
+        values=like.new_zeros(batch, window_steps, width, dtype=torch.float32),
         steps=torch.full((window_steps,), -1, device=like.device),
         next_step=0,
     )
@@ -88,9 +101,10 @@ def _one_query(queries: Tensor, kept: KeptWindow, scale: float) -> Tensor:
     filled = min(kept.next_step, len(kept.steps))
     # Reading the kept steps is what takes time: no copy of them in another precision.
     with torch.autocast(queries.device.type, enabled=False):
+        # In these orders of the products each kept row is read once, along its length.
         scores = kept.keys[:, :filled] @ queries.float().transpose(1, 2)  # (B, W, 1)
-        weights = torch.softmax(scores * scale, dim=1)
-        return (kept.values[:, :, :filled] @ weights).transpose(1, 2)
+        weights = torch.softmax(scores * scale, dim=1).transpose(1, 2)
+        return weights @ kept.values[:, :filled]  # (B, 1, D)
 
 
 def _sdpa(

@@ -21,6 +21,7 @@ from torch.nn import functional
 from neuralmusic.models.attention import KeptWindow, attend, empty_window
 from neuralmusic.models.dropout import Dropout
 from neuralmusic.models.model import Model
+from neuralmusic.models.windowed import Windowed
 from neuralmusic.vocabulary import Vocabulary
 
 
@@ -49,7 +50,7 @@ class State:
 def build(settings: Settings, vocabulary: Vocabulary, window_steps: int, objective: str) -> Model:
     """The model of `settings`; `objective` is "causal" or "last"."""
     network = Rnn(settings, vocabulary, window_steps)
-    return network if objective == "causal" else WindowedRnn(network)
+    return network if objective == "causal" else Windowed(network)
 
 
 class Rnn(Model):
@@ -98,6 +99,10 @@ class Rnn(Model):
         x, second = self._recur(self.second, x, state.second if state else None)
         return self.dense(self.dropout(x)), State(first, second, window)
 
+    def of_window(self, windows: Tensor) -> Tensor:
+        """Logits (B, T, V) of windows (B, T), of which attention sees the whole."""
+        return self.forward(windows, whole_window=True)[0]
+
     def _input(self, inputs: Tensor) -> Tensor:
         if self.embedding is not None:
             return self.embedding(inputs)
@@ -131,35 +136,3 @@ class Rnn(Model):
         if window is None and not self.training:
             window = empty_window(keys, self.window_steps)
         return attend(queries, keys, values, self.window_steps, 1.0, window), window
-
-
-class WindowedRnn(Model):
-    """The thesis's objective: a window of W steps, seen whole, predicts the one step after it.
-
-    Attention looks at later steps of its window too, so nothing can be kept from one step to the
-    next: every prediction reads its own window, and costs W times what `Rnn`'s does.
-    """
-
-    def __init__(self, network: Rnn) -> None:
-        super().__init__()
-        self.network = network
-        self.vocabulary = network.vocabulary
-        self.window_steps = network.window_steps
-
-    def next_logits(self, windows: Tensor) -> Tensor:
-        """Logits (B, V) of the step after each window (B, W)."""
-        return self.network(windows, whole_window=True)[0][:, -1]
-
-    def training_logits(self, inputs: Tensor) -> Tensor:
-        """Only the step after the window is predicted: (B, 1, V)."""
-        return self.next_logits(inputs)[:, None]
-
-    def forward(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """As `Rnn.forward`; the state is the last W - 1 inputs, before a piece the start."""
-        if state is None:
-            shape = (inputs.shape[0], self.window_steps - 1, *inputs.shape[2:])
-            state = inputs.new_full(shape, self.vocabulary.start)
-        seen = torch.cat([state, inputs], dim=1)
-        windows = (seen[:, step : step + self.window_steps] for step in range(inputs.shape[1]))
-        logits = [self.next_logits(window) for window in windows]
-        return torch.stack(logits, dim=1), seen[:, 1 - self.window_steps :]
