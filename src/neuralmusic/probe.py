@@ -38,6 +38,8 @@ PIECE = "piece"  # the real one beside them
 class Attentive(Protocol):
     """A model whose attention can be looked at."""
 
+    window_steps: int
+
     def attention_scores(self, inputs: Tensor) -> Tensor:
         """What each head attends to in windows (B, T): (B, S, H, T, T), rows that sum to one."""
 
@@ -54,7 +56,7 @@ def probe(params: dict, model_folder: Path, encoded: Path, out: Path) -> None:
     network = getattr(model, "network", model)  # the objective "last" wraps it
     if not isinstance(network, Attentive):
         raise InputError(f"{params['model']} has no attention that can be looked at")
-    inputs, told = probe_inputs(encoded, model.window_steps, params["representation"]["name"])
+    inputs, told = probe_inputs(encoded, network.window_steps, params["representation"]["name"])
     scores = {}
     for name, steps in inputs.items():
         given = torch.from_numpy(steps[None]).to(device)

@@ -57,7 +57,7 @@ def attend(
 
 
 def scores_of(queries: Tensor, keys: Tensor, window_steps: int, scale: float) -> Tensor:
-    """The weights that `attend` gives T steps, without anything carried: (B, T, T), rows sum to 1."""
+    """The weights that `attend` gives T steps, nothing being carried: (B, T, T), rows sum to 1."""
     step = torch.arange(queries.shape[1], device=queries.device)
     visible = _visible(step, step, window_steps)
     scores = (queries @ keys.transpose(1, 2)) * scale

@@ -83,8 +83,8 @@ class Decoder(Model):
         first = state.next_step if state else 0
         x = self._embed(inputs, torch.arange(first, first + length))
         if state is None:
-            state = State([block.empty_window(batch, x) for block in self.blocks], 0)
-        for block, window in zip(self.blocks, state.windows, strict=True):
+            state = State([block.empty_window(batch, x) for block in self._stack()], 0)
+        for block, window in zip(self._stack(), state.windows, strict=True):
             x = block(x, window)
         return self._logits(x), State(state.windows, first + length)
 
@@ -93,14 +93,14 @@ class Decoder(Model):
         batch, length = inputs.shape[:2]
         first = torch.randint(POSITIONS, (batch, 1)) if self.training else torch.zeros(batch, 1)
         x = self._embed(inputs, first + torch.arange(length))
-        for block in self.blocks:
+        for block in self._stack():
             x = block(x)
         return self._logits(x)
 
     def of_window(self, windows: Tensor) -> Tensor:
         """Logits (B, T, V) of windows (B, T), each at positions 0 to T - 1."""
         x = self._embed(windows, torch.arange(windows.shape[1]))
-        for block in self.blocks:
+        for block in self._stack():
             x = block(x)
         return self._logits(x)
 
@@ -112,10 +112,13 @@ class Decoder(Model):
         """
         x = self._embed(inputs, torch.arange(inputs.shape[1]))
         found = []
-        for block in self.blocks:
+        for block in self._stack():
             found.append(block.scores(x))
             x = block(x)
         return torch.stack(found, dim=1)
+
+    def _stack(self) -> list[Block]:
+        return [block for block in self.blocks if isinstance(block, Block)]
 
     def _embed(self, inputs: Tensor, positions: Tensor) -> Tensor:
         """(B, T) steps at `positions` (T,) or (B, T) -> (B, T, D)."""
