@@ -18,6 +18,9 @@ from neuralmusic.files import InputError, to_json, write_text
 SNAPSHOTS = Path(".params")
 LONG_AGO = 946_684_800  # 2000-01-01: before any output
 MODEL_FOLDERS = {"train": "models", "score": "scores", "sample": "samples", "evaluate": "metrics"}
+# Families that count instead of descending a gradient: all trainings of such a model are the same,
+# so that it has one. By name, because reading the parameters must not import PyTorch.
+COUNTED_FAMILIES = ("markov",)
 EVENTS, PIANOROLL, GRAMMAR = "polyphonic_events", "polyphonic_pianoroll", "polyphonic_grammar"
 # The experiments that each table is of, those of them that params.yaml has; none named: all.
 TABLES: dict[str, tuple[str, ...]] = {
@@ -96,13 +99,13 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
         corpus = corpus_of(experiment)
         parameters = {"representation": experiment["representation"]}
         found["encode", corpus] = parameters, f"data/encoded/{corpus}/params.json"
-        for model in [*experiment["models"], "real"]:
-            job = f"{name}/{model}"
+        for run in [*all_runs(experiment), "real"]:
+            job = f"{name}/{run}"
             for verb, folder in MODEL_FOLDERS.items():
                 if verb in ("sample", "evaluate") or not (
-                    model == "real" or experiment["weights_of"]
+                    run == "real" or experiment["weights_of"]
                 ):
-                    parameters = model_parameters(params, name, model, verb)
+                    parameters = model_parameters(params, name, run, verb)
                     found[verb, job] = parameters, f"results/{folder}/{job}/params.json"
     for name in table_names(params):
         parameters = comparison_parameters(params, experiments_of(name, params))
@@ -120,6 +123,27 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
 def corpus_of(experiment: dict) -> str:
     """The encoded corpus of an experiment, by its folder in data/encoded."""
     return f"{experiment['dataset']}.{experiment['representation']['name']}"
+
+
+def runs_of(experiment: dict, model: str) -> list[str]:
+    """The runs of a model, which are its trainings, each with a seed of its own, by name.
+
+    The first has the model's own name, the others a number after a dot, which no model's name has:
+    basic, basic.2, basic.3.
+    """
+    is_counted = experiment["models"][model]["family"] in COUNTED_FAMILIES
+    seeds = 1 if is_counted else experiment["seeds"]
+    return [model, *(f"{model}.{number}" for number in range(2, seeds + 1))]
+
+
+def all_runs(experiment: dict) -> list[str]:
+    """The runs of all models of an experiment."""
+    return [run for model in experiment["models"] for run in runs_of(experiment, model)]
+
+
+def model_of(run: str) -> str:
+    """The model that a run is a training of."""
+    return run.partition(".")[0]
 
 
 def trained_in(experiment: str, params: dict) -> str:
@@ -183,14 +207,18 @@ def dataset_parameters(params: dict, dataset: str, verb: str) -> dict:
     return {"dataset": dataset, "seed": params["seed"], "split": params["split"]}
 
 
-def model_parameters(params: dict, experiment: str, model: str, verb: str) -> dict:
-    """What `train`, `sample`, `score` or `evaluate` of a model depend on."""
+def model_parameters(params: dict, experiment: str, run: str, verb: str) -> dict:
+    """What `train`, `sample`, `score` or `evaluate` of a run of a model depend on.
+
+    Their "model" is the run: seeds derive from it, so that each run has its own.
+    """
     settings = params["experiments"][experiment]
     common: dict[str, Any] = {
         "experiment": experiment,
-        "model": model,
+        "model": run,
         "representation": settings["representation"],
     }
+    model = model_of(run)
     if model not in settings["models"]:  # the pseudo-model `real`
         own = {key: settings["sampling"][key] for key in ("seconds", "max_note_seconds")}
         return common | {"sampling": own}
@@ -211,6 +239,7 @@ def _comparison(params: dict, experiment: str) -> dict:
     return {
         "dataset": settings["dataset"],
         "models": list(settings["models"]),
+        "runs": {model: runs_of(settings, model) for model in settings["models"]},
         "pieces": settings["sampling"]["pieces"],
         "sample_seconds": settings["sampling"]["seconds"],
         "representation": settings["representation"],
