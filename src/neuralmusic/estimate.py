@@ -210,8 +210,9 @@ def over_runs(estimates: Sequence[Estimate]) -> Estimate:
     if len(estimates) == 1:
         return estimates[0]
     variance = float(np.var([e.value for e in estimates], ddof=1)) / len(estimates)
-    mean = mean_of([replace(e, seeds_variance=0.0, seeds_freedom=None) for e in estimates])
-    return replace(mean, seeds_variance=variance, seeds_freedom=float(len(estimates) - 1))
+    return replace(
+        mean_of(estimates), seeds_variance=variance, seeds_freedom=float(len(estimates) - 1)
+    )
 
 
 def seed_draws(seed: int, label: str, runs: int, resamples: int) -> np.ndarray:

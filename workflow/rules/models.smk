@@ -8,7 +8,9 @@
 
 def of_models(folder, experiments=EXPERIMENTS):
     """A folder's entry for every run of every model of some experiments."""
-    return [f"{folder}/{e}/{r}" for e in experiments for r in jobs.all_runs(EXPERIMENTS[e])]
+    return [
+        f"{folder}/{e}/{r}" for e in experiments for r in jobs.all_runs(EXPERIMENTS[e])
+    ]
 
 
 def trained_models(folder, experiments=EXPERIMENTS):
