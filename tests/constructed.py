@@ -29,14 +29,28 @@ EXPERIMENTS: dict[str, tuple[str, str, int, int, str | None]] = {
 }
 
 
+def runs_of(models: Sequence[str], seeds: int) -> dict[str, list[str]]:
+    """The runs of every model, the counted one having one."""
+    settings = {
+        "models": {m: {"family": "markov" if m == "markov" else "rnn"} for m in models},
+        "seeds": seeds,
+    }
+    return {model: jobs.runs_of(settings, model) for model in models}
+
+
 def params(
-    models: Sequence[str] = MODELS, *, experiment: str = "monophonic", **changed: Any
+    models: Sequence[str] = MODELS,
+    *,
+    experiment: str = "monophonic",
+    seeds: int = 1,
+    **changed: Any,
 ) -> dict:
     """A job's parameters, of one experiment."""
     dataset, representation, rate, pieces, weights_of = EXPERIMENTS[experiment]
     own = {
         "dataset": dataset,
         "models": list(models),
+        "runs": runs_of(models, seeds),
         "pieces": pieces,
         "sample_seconds": 60,
         "representation": {

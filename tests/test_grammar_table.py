@@ -41,7 +41,9 @@ def grammar_row(results, model, measure):
 def test_the_columns_of_the_grammar_table(results):
     tabulate("grammar", table_params("grammar"), results)
     header = (results / "tables" / "grammar.csv").read_text().splitlines()[0]
-    assert header == ("experiment,base,model,measure,plain,masked,difference,ci_low,ci_high,real")
+    assert header == (
+        "experiment,base,model,measure,plain,masked,difference,ci_low,ci_high,seeds,seeds_sd,real"
+    )
     table = read_table(results, "grammar")
     assert set(table["experiment"]) == {GRAMMAR} and set(table["base"]) == {EVENTS}
     assert list(table["model"]) == MODELS * len(HEADINGS)

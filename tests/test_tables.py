@@ -79,7 +79,7 @@ def test_every_table_is_written_the_same_twice_and_without_nan(results, name):
 def test_the_columns_and_rows_are_the_agreed_ones(results, name):
     tabulate(name, table_params(name), results)
     header = (results / "tables" / f"{name}.csv").read_text().splitlines()[0]
-    assert header == "experiment,model,value,ci_low,ci_high,mean,thesis"
+    assert header == "experiment,model,value,ci_low,ci_high,seeds,seeds_sd,mean,thesis"
     table = read_table(results, name)
     experiments = ["monophonic"] if name in SET_TABLES else [EVENTS, PIANOROLL]
     assert list(table["experiment"]) == [e for e in experiments for _ in range(len(MODELS) + 1)]
@@ -212,8 +212,8 @@ def test_heldout_loss_by_hand(results):
     tabulate("heldout_nll", params(["emb", "markov"]), results)
     header = (results / "tables" / "heldout_nll.csv").read_text().splitlines()[0]
     assert header == (
-        "experiment,model,value,ci_low,ci_high,nats_per_second,pieces,floor_difference,"
-        "floor_ci_low,floor_ci_high,beats_floor"
+        "experiment,model,value,ci_low,ci_high,seeds,seeds_sd,nats_per_second,pieces,"
+        "floor_difference,floor_ci_low,floor_ci_high,beats_floor"
     )
     emb, markov = (read_table(results, "heldout_nll").iloc[i] for i in (0, 1))
     assert emb["value"] == pytest.approx(40 / 201, rel=1e-5)
@@ -264,9 +264,13 @@ def test_sample_character_by_hand(results):
     assert row["under_two_notes"] == 2
     assert row["stuck_note_rate"] == 0.0
     columns = list(read_table(results, "sample_character").columns)
-    assert columns[:5] == ["experiment", "model", "pieces", "left_out", "notes_per_minute"]
-    assert columns[5:7] == ["notes_per_minute_ci_low", "notes_per_minute_ci_high"]
-    assert columns[4:-1:3] == list(CHARACTER_HEADINGS) and columns[-1] == "under_two_notes"
+    assert columns[:6] == [
+        *("experiment", "model", "seeds", "pieces", "left_out"),
+        "notes_per_minute",
+    ]
+    of_measure = [f"notes_per_minute_{part}" for part in ("ci_low", "ci_high", "seeds_sd")]
+    assert columns[6:9] == of_measure
+    assert columns[5:-1:4] == list(CHARACTER_HEADINGS) and columns[-1] == "under_two_notes"
 
 
 def test_stuck_notes_by_hand(results):

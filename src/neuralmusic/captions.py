@@ -12,15 +12,17 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " marks the epoch with the lowest held-out loss: its weights are the"
         " ones that are sampled. A dashed line is a model that is fitted at once. The first, steep"
         " epochs leave the top of the panels, so that the later differences show. Epochs count"
-        " work, not time: a model with attention takes longer for one.",
+        " work, not time: a model with attention takes longer for one. Of models with several seeds"
+        " a line is the mean, each seed is a thin one with a dot of its own, and the legend has the"
+        " mean of their lowest losses.",
     ),
     "pianorolls": (
         "Pianorolls of a real piece and of one sample of each model",
         "Time runs across, pitch up; each bar is a note as long as it sounds, less a slit that"
         " keeps repeated notes apart. At the top is the first test piece as the models'"
         " representation has it, grey where it has ended; below is the first sample of each model,"
-        " not chosen by ear. All were primed with the same part of a validation piece, which is"
-        " not shown.",
+        " not chosen by ear; where it has several seeds, of the first. All were primed with the"
+        " same part of a validation piece, which is not shown.",
     ),
     "transition_matrices": (
         "Pitch-class transitions",
@@ -31,7 +33,8 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " real music does has the same pattern as `real`; the KL divergence above a panel, of the"
         " counts with one added to every cell, sums up how far it is from that, 0 being the same."
         " Where the scale ends in an arrow, a cell of a model that is far from all others is"
-        " beyond it, and the panel says how high it is.",
+        " beyond it, and the panel says how high it is. Of models with several seeds all pieces"
+        " are counted; the divergence is the mean over seeds.",
     ),
     "distance_densities": (
         "Distances between pieces, and errors by pitch",
@@ -45,7 +48,8 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " pieces, the legend in a panel tells what lies beyond its edges. Right: by pitch,"
         " how far a model's mean onsets per minute are from the real ones, and their total; a line"
         " along the upper edge is above it. The grey shape, on a scale of its own, is how often"
-        " real pieces play each pitch.",
+        " real pieces play each pitch. Of models with several seeds all pieces are shown, of which"
+        " those of one seed are a set.",
     ),
     "pianoroll_of_library": (
         "Our pianoroll beside that of pretty_midi",
@@ -76,7 +80,8 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     "deteriorating_sample": (
         "A deteriorating sample above a real piece",
         "The sample with the highest stuck-note rate, of all samples with at least two notes;"
-        " those of the Markov chain, which cannot remember a note, do not count. Below"
+        " those of the Markov chain, which cannot remember a note, do not count; `basic.2` is the"
+        " second seed of `basic`. Below"
         " is the first test piece, grey where it has ended. A note is stuck where decoding had to"
         " end it: because it lasted longer than the longest note allowed, where its bar ends, or"
         " because it was still on when a sequence of events ended.",
@@ -89,6 +94,7 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " stop where fewer than ten notes are left. A note still on when its piece ends was not"
         " turned off either, so that the share rises with age for any model; `real`, cut to the"
         " same length, shows how much that is. Did models forget a note once it has left the window"
-        " that they were trained on, the curves would rise at the dashed line.",
+        " that they were trained on, the curves would rise at the dashed line. Of models with"
+        " several seeds the notes of all pieces are counted.",
     ),
 }

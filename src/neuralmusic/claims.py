@@ -1,8 +1,8 @@
 """The thesis's claims, each with a verdict and the numbers behind it.
 
-A claim is put as a number whose sign decides: `held` where its 95 % interval lies on the claim's
-side of 0, `did not hold` where it lies on the other, `undecided` where it holds 0 or where models
-that the claim names were not run.
+A claim is put as a number whose sign decides: `held` where its 95 % interval, over pieces and
+seeds, lies on the claim's side of 0, `did not hold` where it lies on the other, `undecided` where
+it holds 0 or where models that the claim names were not run.
 """
 
 from __future__ import annotations

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 from scipy.stats import rankdata
 
 from neuralmusic.compare import REAL, Comparison, Resampled, inter_set_distance, intra_set_distance
-from neuralmusic.estimate import Estimate, mean_of
+from neuralmusic.estimate import Estimate, mean_of, over_runs, seed_draws
 from neuralmusic.evidence import (
     ATTENTION,
     PLAIN,
@@ -81,17 +81,16 @@ def ranking_turns_round(evidence: Evidence) -> Finding:
     halves 0.05, always undecided, and a ranking that turns round was still always found.
     """
     models = evidence.models(RECURRENT, at_least=3)
-    halves = {name: evidence.comparison.halves(name) for name in models}
-    intra = {name: intra_set_distance(first) for name, (first, _) in halves.items()}
-    real = evidence.comparison.real
-    inter = {name: inter_set_distance(second, real) for name, (_, second) in halves.items()}
-    if not all(np.isfinite(e.value) for e in (*intra.values(), *inter.values())):
+    comparison = evidence.comparison
+    distances = np.stack([_half_distances(comparison, name) for name in models], axis=-1)
+    if not np.isfinite(distances[0]).all():
         raise Undecidable("a model has too few pieces for a distance")
-    rho = Estimate(
-        float(spearman(*(np.array([of[n].value for n in models]) for of in (intra, inter)))),
-        spearman(*(np.stack([of[n].resamples for n in models], axis=1) for of in (intra, inter))),
-        (-1.0, 1.0),
+    intra, inter = (
+        {name: Estimate(float(of[0, i]), of[1:, i]) for i, name in enumerate(models)}
+        for of in (distances[:, 0], distances[:, 1])
     )
+    rhos = spearman(distances[:, 0], distances[:, 1])
+    rho = Estimate(float(rhos[0]), rhos[1:], (-1.0, 1.0))
     numbers = (
         f"Mean intra-set distances of one half of the pieces: {listed(intra, 3)}; inter-set of"
         f" the other: {listed(inter, 3)}. {printed(2)} {printed(3)}"
@@ -99,10 +98,35 @@ def ranking_turns_round(evidence: Evidence) -> Finding:
     return Finding(rho.value, rho.percentile_interval(), numbers)
 
 
+def _half_distances(comparison: Comparison, model: str) -> np.ndarray:
+    """Intra-set distance of one half of a model's pieces, inter-set of the other, (1 + B, 2)."""
+    of_runs = []
+    for run in comparison.runs[model]:
+        first, second = comparison.halves(run)
+        pair = intra_set_distance(first), inter_set_distance(second, comparison.real)
+        of_runs.append(np.stack([np.append(of.value, of.resamples) for of in pair], axis=-1))
+    return mean_over_runs(comparison, model, of_runs)
+
+
+def mean_over_runs(comparison: Comparison, model: str, of_runs: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of a model's runs, of each an estimate above its resamples, (1 + B, ...).
+
+    For rank correlations, whose values have no variance to carry: each resample is also moved as
+    other seeds might have moved all these numbers together, see `seed_draws`.
+    """
+    label = f"{comparison.experiment}/{model}"
+    draws = seed_draws(comparison.seed, label, len(of_runs), comparison.resamples)
+    mean = np.mean(of_runs, axis=0)
+    mean[1:] += draws @ np.stack([of[0] - mean[0] for of in of_runs])
+    return mean
+
+
 def error_follows_occurrence(evidence: Evidence) -> Finding:
     """Spearman's rho over pitches between how often real music plays them and the error."""
     models = evidence.models(RECURRENT, at_least=1)
-    error, real = pitch_errors(evidence.comparison, models)
+    errors, real = pitch_errors(evidence.comparison, models)
+    means = [mean_over_runs(evidence.comparison, name, of) for name, of in errors.items()]
+    error = np.mean(means, axis=0)
     # Pitches that nobody plays have neither occurrence nor error, and would only raise rho.
     used = (real[0] > 0) | (error[0] > 0)
     if used.sum() < 3:
@@ -123,7 +147,7 @@ def error_follows_occurrence(evidence: Evidence) -> Finding:
 def error_in_low_pitches(evidence: Evidence) -> Finding:
     """Relative error of the lower half of the real notes less that of the upper half."""
     models = evidence.models(RECURRENT, at_least=1)
-    error, real = pitch_errors(evidence.comparison, models)
+    errors, real = pitch_errors(evidence.comparison, models)
     if not real[0].sum() > 0:
         raise Undecidable("there is no note in the real pieces")
     # The first pitch of the upper half: the split that comes nearest to half of the real notes.
@@ -132,8 +156,7 @@ def error_in_low_pitches(evidence: Evidence) -> Finding:
     if below[split] in (0.0, 1.0):
         raise Undecidable("the real pieces play a single pitch")
     parts = (slice(None, split), slice(split, None))
-    relative = [_relative(error[:, part], real[:, part]) for part in parts]
-    low, high = (Estimate(float(of[0]), of[1:]) for of in relative)
+    low, high = (_relative_error(errors, real, [part]) for part in parts)
     numbers = (
         f"Relative error {low.value:.3f} below MIDI pitch {split} ({below[split]:.0%} of the real"
         f" notes), {high.value:.3f} from there up; models {', '.join(models)}."
@@ -145,18 +168,39 @@ def error_in_low_pitches(evidence: Evidence) -> Finding:
             " Between the two halves of the real pieces, where only chance differs:"
             f" {chance[0][0]:.3f} and {chance[1][0]:.3f}."
         )
-    return finding(low - high, numbers)
+    return finding(_relative_error(errors, real, parts), numbers)
 
 
-def pitch_errors(comparison: Comparison, models: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Absolute errors of occurrence averaged over models, and real occurrences, (1 + B, 128).
+def pitch_errors(
+    comparison: Comparison, models: Sequence[str]
+) -> tuple[dict[str, list[np.ndarray]], np.ndarray]:
+    """Absolute errors of occurrence of each model's runs, and real occurrences, (1 + B, 128).
 
     Occurrence is the mean over pieces of onsets per minute. The first row is the estimate, the
     others its resamples.
     """
     real = _occurrence(comparison.real)
-    errors = [np.abs(_occurrence(comparison.sets[name]) - real) for name in models]
-    return np.mean(errors, axis=0), real
+    errors = {
+        name: [np.abs(_occurrence(pieces) - real) for pieces in comparison.sets_of(name)]
+        for name in models
+    }
+    return errors, real
+
+
+def _relative_error(
+    errors: Mapping[str, Sequence[np.ndarray]], real: np.ndarray, parts: Sequence[slice]
+) -> Estimate:
+    """Relative error of the pitches of a part, or of a first less a second; mean over models.
+
+    The parts are subtracted run by run: a seed that errs in one may err in the other.
+    """
+
+    def of_run(error: np.ndarray) -> Estimate:
+        first, *second = (_relative(error[:, part], real[:, part]) for part in parts)
+        rows = first - sum(second)
+        return Estimate(float(rows[0]), rows[1:])
+
+    return mean_of([over_runs([of_run(error) for error in of]) for of in errors.values()])
 
 
 def _relative(error: np.ndarray, real: np.ndarray) -> np.ndarray:

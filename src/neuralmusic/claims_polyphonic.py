@@ -10,7 +10,14 @@ import pandas as pd
 
 from neuralmusic.claims_monophonic import error_in_low_pitches
 from neuralmusic.compare import REAL, STUCK, read_csv
-from neuralmusic.estimate import SHARE, Estimate, mean_of, ratio_of_sums, resample_weights
+from neuralmusic.estimate import (
+    SHARE,
+    Estimate,
+    mean_of,
+    over_runs,
+    ratio_of_sums,
+    resample_weights,
+)
 from neuralmusic.evidence import (
     RECURRENT,
     Claim,
@@ -114,7 +121,8 @@ def _stuck_rates(evidence: Evidence) -> dict[str, Estimate]:
 def old_notes_stay_on(evidence: Evidence) -> Finding:
     """Share turned off of the notes older than the window, mean over the models, less NEVER.
 
-    A model is in the mean where at least two of its pieces have such a note.
+    A model is in the mean where at least two of its pieces have such a note, and so is each of its
+    runs in the model's.
     """
     models = evidence.models(RECURRENT, at_least=1)
     own = evidence.params["experiments"][evidence.experiment]
@@ -122,22 +130,29 @@ def old_notes_stay_on(evidence: Evidence) -> Finding:
     shares: dict[str, Estimate] = {}
     told = []
     for model in models:
-        notes = load_note_ends(evidence, model)
-        is_old = notes["age_steps"] > window
-        turned_off = is_old & (notes["turned_off"] > 0)
-        table = pd.DataFrame({"file": notes["file"], "old": is_old, "off": turned_off})
-        by_piece = table.groupby("file").sum().astype(float)  # (N, 2), sorted by file
-        old, off = by_piece["old"].to_numpy(), by_piece["off"].to_numpy()
-        stuck = notes["stuck"] > 0
-        pieces = int((old > 0).sum())
+        of_runs, of_model, pieces = [], [], 0
+        for run in own["runs"][model]:
+            notes = load_note_ends(evidence, run)
+            is_old = notes["age_steps"] > window
+            turned_off = is_old & (notes["turned_off"] > 0)
+            table = pd.DataFrame({"file": notes["file"], "old": is_old, "off": turned_off})
+            by_piece = table.groupby("file").sum().astype(float)  # (N, 2), sorted by file
+            old, off = by_piece["old"].to_numpy(), by_piece["off"].to_numpy()
+            of_model.append(table.assign(stuck=notes["stuck"] > 0))
+            pieces += int((old > 0).sum())
+            if (old > 0).sum() >= 2:
+                label = f"{evidence.experiment}/{run}/notes"
+                share = share_turned_off(off, old, own["seed"], label, own["resamples"])
+                of_runs.append(share)
+        every = pd.concat(of_model, ignore_index=True)
         told.append(
-            f"{model} {is_old.sum()} of {len(notes)} notes in {pieces} piece{'s' * (pieces != 1)},"
-            f" {turned_off.sum()} turned off, stuck {_share(stuck[is_old])} of these and"
-            f" {_share(stuck[~is_old])} of the younger"
+            f"{model} {every['old'].sum()} of {len(every)} notes in {pieces}"
+            f" piece{'s' * (pieces != 1)}, {every['off'].sum()} turned off, stuck"
+            f" {_share(every['stuck'][every['old']])} of these and"
+            f" {_share(every['stuck'][~every['old']])} of the younger"
         )
-        if pieces >= 2:
-            label = f"{evidence.experiment}/{model}/notes"
-            shares[model] = share_turned_off(off, old, own["seed"], label, own["resamples"])
+        if of_runs:
+            shares[model] = over_runs(of_runs)
     numbers = (
         f"Notes older than the window of {window} steps: {'; '.join(told)}. Turned off is a note"
         " with a note-off of its own, be it late; striking its key again is none. Stuck is one that"
@@ -150,7 +165,7 @@ def old_notes_stay_on(evidence: Evidence) -> Finding:
     mean = mean_of(list(shares.values()))
     numbers = f"Turned off: {mean.value:.1%} on average over {', '.join(shares)}. {numbers}"
     # Not recentred: what replaces the resamples of a share of 0 lies above it, as it should.
-    return Finding(mean.value - NEVER, (mean - NEVER).percentile_interval(), numbers)
+    return Finding(mean.value - NEVER, (mean - NEVER).whole_percentile_interval(), numbers)
 
 
 def share_turned_off(
@@ -171,9 +186,9 @@ def share_turned_off(
     return Estimate(share.value, np.abs(share.value - chance), SHARE)
 
 
-def load_note_ends(evidence: Evidence, model: str) -> pd.DataFrame:
-    """How every sampled note of a model ended, one row a note."""
-    path = evidence.results / "samples" / evidence.experiment / model / "note_ends.csv"
+def load_note_ends(evidence: Evidence, run: str) -> pd.DataFrame:
+    """How every sampled note of a run ended, one row a note."""
+    path = evidence.results / "samples" / evidence.experiment / run / "note_ends.csv"
     frame = read_csv(path, ["file"])
     missing = {"file", "age_steps", "stuck", "turned_off"} - set(frame.columns)
     if missing:

@@ -5,8 +5,9 @@ Axes: B resamples (see `estimate`), N pieces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from neuralmusic.estimate import (
     SHARE,
     Estimate,
     mean_over_pieces,
+    over_runs,
     ratio,
     ratio_of_sums,
     resample_weights,
@@ -53,7 +55,7 @@ STUCK = "stuck_note_rate"  # shown beside them: a ratio of sums, and no mean ove
 
 @dataclass(frozen=True)
 class MetricSet:
-    """The measured pieces of one model, those shorter than the experiment's minimum left out."""
+    """The measured pieces of one run, those shorter than the experiment's minimum left out."""
 
     name: str
     files: tuple[str, ...]
@@ -91,6 +93,24 @@ class MetricSet:
             character={name: values[chosen] for name, values in self.character.items()},
             left_out=self.left_out,
         )
+
+
+def pooled(sets: Sequence[MetricSet]) -> MetricSet:
+    """The pieces of several sets as one, each file named after its set too."""
+    first, *others = sets
+    if not others:
+        return first
+    return MetricSet(
+        name=first.name,
+        files=tuple(f"{of.name}/{file}" for of in sets for file in of.files),
+        length_seconds=np.concatenate([of.length_seconds for of in sets]),
+        pitch_counts=np.concatenate([of.pitch_counts for of in sets]),
+        transition_counts=np.concatenate([of.transition_counts for of in sets]),
+        notes=np.concatenate([of.notes for of in sets]),
+        stuck_notes=np.concatenate([of.stuck_notes for of in sets]),
+        character={m: np.concatenate([of.character[m] for of in sets]) for m in first.character},
+        left_out=sum(of.left_out for of in sets),
+    )
 
 
 def read_csv(path: Path, names: Sequence[str]) -> pd.DataFrame:
@@ -206,7 +226,8 @@ class Comparison:
 
     experiment: str
     models: tuple[str, ...]  # trained models in the order of params.yaml, without `real`
-    sets: Mapping[str, Resampled]  # the models and `real`
+    runs: Mapping[str, Sequence[str]]  # of every model its trainings, mostly one of its own name
+    sets: Mapping[str, Resampled]  # the runs and `real`
     pieces: int  # what the experiment samples from a model
     min_seconds: float
     seed: int
@@ -215,6 +236,37 @@ class Comparison:
     @property
     def real(self) -> Resampled:
         return self.sets[REAL]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models and `real`."""
+        return (*self.models, REAL)
+
+    def sets_of(self, name: str) -> list[Resampled]:
+        """The sets of a model's runs, or that of `real`."""
+        return [self.sets[run] for run in self.runs.get(name, [name])]
+
+    def estimate(self, name: str, measure: Callable[[Resampled], Estimate]) -> Estimate:
+        """A measure of a model, over its runs, or of `real`."""
+        return over_runs([measure(pieces) for pieces in self.sets_of(name)])
+
+    def kl(self, name: str) -> Estimate:
+        """KL of transitions of a model from the real pieces."""
+        return self.estimate(name, partial(transition_kl, self.real))
+
+    def inter(self, name: str) -> Estimate:
+        """Mean inter-set distance of a model to the real pieces."""
+        return self.estimate(name, lambda pieces: inter_set_distance(pieces, self.real))
+
+    def character(self, name: str) -> dict[str, Estimate]:
+        """Every measure of `character_estimates`."""
+        of_runs = [character_estimates(pieces) for pieces in self.sets_of(name)]
+        return {measure: over_runs([of[measure] for of in of_runs]) for measure in of_runs[0]}
+
+    def by_run(self) -> Comparison:
+        """The same with every run as a model of its own, for what is paired within a run."""
+        runs = [run for model in self.models for run in self.runs[model]]
+        return replace(self, models=tuple(runs), runs={run: [run] for run in runs})
 
     def halves(self, name: str) -> tuple[Resampled, Resampled]:
         """The pieces of a set in two disjoint halves, with resamples of their own."""
@@ -238,13 +290,13 @@ def experiment_params(params: Mapping[str, Any], experiment: str) -> Mapping[str
 
 
 def load_comparison(experiment: str, params: Mapping[str, Any], results: Path) -> Comparison:
-    """Reads the metrics of all models of an experiment and of `real`, and draws the resamples."""
+    """Reads the metrics of all runs of an experiment and of `real`, and draws the resamples."""
     own = experiment_params(params, experiment)
     models = tuple(model for model in own["models"] if model != REAL)
 
     loaded = {
         name: load_metrics(Path(results) / "metrics" / experiment / name, own["min_seconds"])
-        for name in (*models, REAL)
+        for name in (*(run for model in models for run in own["runs"][model]), REAL)
     }
     weights = {
         name: resample_weights(own["seed"], f"{experiment}/{name}", len(of), own["resamples"])
@@ -253,6 +305,7 @@ def load_comparison(experiment: str, params: Mapping[str, Any], results: Path) -
     return Comparison(
         experiment=experiment,
         models=models,
+        runs={model: own["runs"][model] for model in models},
         sets={name: Resampled(of, weights[name]) for name, of in loaded.items()},
         pieces=own["pieces"],
         min_seconds=own["min_seconds"],

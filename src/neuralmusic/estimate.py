@@ -3,14 +3,19 @@
 Everything is resampled by pieces, never by notes or pairs, since the notes of one piece depend on
 each other. A resample is a row of counts, how often each piece was drawn, so that all resamples
 of a measure are matrix products. Axes: B resamples, N pieces.
+
+That says nothing of other trainings. Where a model was trained with K seeds, its estimate is the
+mean over these runs and carries the variance that the differences between them give the mean;
+claims and marks go by an interval that is widened by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import t as students_t
 
 from neuralmusic.seeds import derive
 
@@ -37,15 +42,28 @@ class Estimate:
     """A number, the same number of every resample (B,), and the limits it cannot pass.
 
     Estimates of one experiment subtract resample by resample: those of two models share the
-    resample of the real pieces, which pairs them on it.
+    resample of the real pieces, which pairs them on it. What the seeds add is independent between
+    models: its variances add up.
     """
 
     value: float
     resamples: np.ndarray
     limits: tuple[float, float] = NO_LIMITS
+    seeds_variance: float = 0.0  # of a mean over K runs: their variance s² (of K - 1) by K
+    seeds_freedom: float | None = None  # degrees of freedom of that; None: one run, nothing known
+
+    @property
+    def seeds_sd(self) -> float:
+        """Standard deviation between the runs of a mean over runs; NaN of a single run.
+
+        Means nothing of what was made of several such means.
+        """
+        if self.seeds_freedom is None:
+            return float("nan")
+        return float(np.sqrt(self.seeds_variance * (self.seeds_freedom + 1)))
 
     def interval(self, choices: int = 1) -> tuple[float, float]:
-        """The 95 % interval: the spread of the resamples, recentred on the value.
+        """The 95 % interval over pieces: the spread of the resamples, recentred on the value.
 
         `choices`: how many such differences there were, where this one was picked because it is
         the extreme one; the interval is then as wide as all of them need together (Bonferroni).
@@ -83,6 +101,31 @@ class Estimate:
         low, high = np.quantile(finite, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
         return self._holding_value(low, high)
 
+    def whole_interval(self, choices: int = 1) -> tuple[float, float]:
+        """The interval over pieces and seeds: that over pieces, where there is a single run."""
+        return self._with_seeds(self.interval(choices), choices)
+
+    def whole_percentile_interval(self) -> tuple[float, float]:
+        """The plain percentile interval, widened by the seeds in the same way."""
+        return self._with_seeds(self.percentile_interval(), 1)
+
+    def _with_seeds(self, interval: tuple[float, float], choices: int) -> tuple[float, float]:
+        """The distances of both limits from the value, each combined with that of the seeds.
+
+        The seeds' is Student's t times the standard error; that squares of the distances add up is
+        the MOVER method (Zou and Donner, Statistics in Medicine 27, 2008). Runs also differ because
+        each has few pieces, which is then counted twice: it errs on the wide side.
+        """
+        if self.seeds_freedom is None:
+            return interval
+        tail = (1 - COVERAGE) / 2 / choices
+        seeds = students_t.ppf(1 - tail, self.seeds_freedom) * np.sqrt(self.seeds_variance)
+        low, high = (
+            self.value + side * np.hypot(limit - self.value, seeds)
+            for side, limit in zip((-1, 1), interval, strict=True)
+        )
+        return self._holding_value(low, high)
+
     def _holding_value(self, low: float, high: float) -> tuple[float, float]:
         """Very skewed resamples could leave the value outside; the limits always hold."""
         low, high = min(float(low), self.value), max(float(high), self.value)
@@ -95,24 +138,58 @@ class Estimate:
 
     def __sub__(self, other: Estimate | float) -> Estimate:
         if isinstance(other, Estimate):
-            return Estimate(self.value - other.value, self.resamples - other.resamples)
+            seeds = _seeds_of_sum([self, other])
+            return Estimate(
+                self.value - other.value, self.resamples - other.resamples, NO_LIMITS, *seeds
+            )
         limits = (self.limits[0] - other, self.limits[1] - other)
-        return Estimate(self.value - other, self.resamples - other, limits)
+        return replace(
+            self, value=self.value - other, resamples=self.resamples - other, limits=limits
+        )
 
     def __truediv__(self, other: Estimate) -> Estimate:
         value = float(ratio(np.asarray(self.value), np.asarray(other.value)))
-        return Estimate(value, ratio(self.resamples, other.resamples))
+        # To first order a / b changes by 1 / b with a and by -(a / b) / b with b.
+        under = other.value or float("nan")
+        seeds = _seeds_of_sum([self, other], [1 / under, value / under])
+        return Estimate(value, ratio(self.resamples, other.resamples), NO_LIMITS, *seeds)
 
     def __mul__(self, factor: float) -> Estimate:
         limits = (self.limits[0] * factor, self.limits[1] * factor)
-        return Estimate(self.value * factor, self.resamples * factor, limits)
+        variance = self.seeds_variance * factor**2
+        return Estimate(
+            self.value * factor, self.resamples * factor, limits, variance, self.seeds_freedom
+        )
 
     def __abs__(self) -> Estimate:
-        return Estimate(abs(self.value), np.abs(self.resamples), NOT_NEGATIVE)
+        resamples = np.abs(self.resamples)
+        return replace(self, value=abs(self.value), resamples=resamples, limits=NOT_NEGATIVE)
+
+
+def _seeds_of_sum(
+    estimates: Sequence[Estimate], factors: Sequence[float] | None = None
+) -> tuple[float, float | None]:
+    """The seeds' variance and degrees of freedom of a weighted sum of independent estimates.
+
+    The degrees of freedom are those of Welch and Satterthwaite; estimates of a single run, of
+    which nothing is known, add nothing.
+    """
+    parts = [
+        (estimate.seeds_variance * factor**2, estimate.seeds_freedom)
+        for estimate, factor in zip(estimates, factors or [1] * len(estimates), strict=True)
+        if estimate.seeds_freedom is not None
+    ]
+    if not parts:
+        return 0.0, None
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return 0.0, sum(freedom for _, freedom in parts)
+    return variance, variance**2 / sum(part**2 / freedom for part, freedom in parts)
 
 
 def mean_of(estimates: Sequence[Estimate]) -> Estimate:
-    """The mean of several estimates, resample by resample."""
+    """The mean of estimates of several models, resample by resample."""
+    seeds = _seeds_of_sum(estimates, [1 / len(estimates)] * len(estimates))
     return Estimate(
         float(np.mean([e.value for e in estimates])),
         np.mean([e.resamples for e in estimates], axis=0),
@@ -120,7 +197,36 @@ def mean_of(estimates: Sequence[Estimate]) -> Estimate:
             float(np.mean([e.limits[0] for e in estimates])),
             float(np.mean([e.limits[1] for e in estimates])),
         ),
+        *seeds,
     )
+
+
+def over_runs(estimates: Sequence[Estimate]) -> Estimate:
+    """The estimate of a model from those of its runs: their mean, with the spread between them.
+
+    What is paired within a run, as two ways of sampling the same weights are, is to be subtracted
+    before.
+    """
+    if len(estimates) == 1:
+        return estimates[0]
+    variance = float(np.var([e.value for e in estimates], ddof=1)) / len(estimates)
+    return replace(
+        mean_of(estimates), seeds_variance=variance, seeds_freedom=float(len(estimates) - 1)
+    )
+
+
+def seed_draws(seed: int, label: str, runs: int, resamples: int) -> np.ndarray:
+    """(B, K) factors that add the seeds to resamples of what no variance carries: to ranks.
+
+    The deviations of the K runs from their mean, times a row, sum to how far off the mean might
+    be: Student's t of K - 1 degrees of freedom times its standard error, as in `whole_interval`.
+    The same row for two measures of the same runs keeps what they have to do with each other.
+    """
+    if runs < 2:
+        return np.zeros((resamples, runs))
+    generator = np.random.default_rng(derive(seed, "seeds", label))
+    drawn = generator.standard_normal((resamples, runs))
+    return drawn / np.sqrt(runs * generator.chisquare(runs - 1, (resamples, 1)))
 
 
 def ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
@@ -150,8 +256,8 @@ def mean_over_pieces(
 
 
 def excludes_zero(difference: Estimate) -> int:
-    """-1 or 1 where the interval lies wholly below or above 0, else (or without one) 0."""
-    low, high = difference.interval()
+    """-1 or 1 where the whole interval lies below or above 0, else (or without one) 0."""
+    low, high = difference.whole_interval()
     return -1 if high < 0 else 1 if low > 0 else 0
 
 

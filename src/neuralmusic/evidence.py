@@ -13,11 +13,8 @@ import numpy as np
 from neuralmusic.compare import (
     REAL,
     Comparison,
-    character_estimates,
-    inter_set_distance,
     intra_set_distance,
     load_comparison,
-    transition_kl,
 )
 from neuralmusic.estimate import Estimate
 from neuralmusic.thesis import THESIS
@@ -79,25 +76,26 @@ class Evidence:
         return [name for name in names if name in run]
 
     def kl(self, model: str) -> Estimate:
-        return transition_kl(self.comparison.real, self.comparison.sets[model])
+        return self.comparison.kl(model)
 
     def inter(self, model: str) -> Estimate:
-        return inter_set_distance(self.comparison.sets[model], self.comparison.real)
+        return self.comparison.inter(model)
 
     def intra(self, model: str) -> Estimate:
-        return intra_set_distance(self.comparison.sets[model])
+        return self.comparison.estimate(model, intra_set_distance)
 
     def character(self, measure: str, names: Sequence[str]) -> dict[str, Estimate]:
         """A measure of `compare.character_estimates` of some models, and of `real`."""
-        sets = self.comparison.sets
-        return {name: character_estimates(sets[name])[measure] for name in (*names, REAL)}
+        return {name: self.comparison.character(name)[measure] for name in (*names, REAL)}
 
 
 def finding(estimate: Estimate, numbers: str) -> Finding:
-    """An estimate as what a claim comes to, with its own interval."""
+    """An estimate as what a claim comes to, with its own interval over pieces and seeds."""
     if not np.isfinite(estimate.value):
         raise Undecidable("a set has too few pieces or notes")
-    return Finding(estimate.value, estimate.interval(), (numbers[0].upper() + numbers[1:]).strip())
+    return Finding(
+        estimate.value, estimate.whole_interval(), (numbers[0].upper() + numbers[1:]).strip()
+    )
 
 
 def against_extreme(
@@ -124,7 +122,9 @@ def against_extreme(
         f"{extreme.capitalize()} other: {rival}; {unit}: {listed(estimates, decimals)}. The"
         f" interval allows for the choice among {len(others)}. {more}"
     )
-    return Finding(difference.value, difference.interval(choices=len(others)), numbers.strip())
+    return Finding(
+        difference.value, difference.whole_interval(choices=len(others)), numbers.strip()
+    )
 
 
 def listed(estimates: Mapping[str, Estimate], decimals: int) -> str:

@@ -13,12 +13,11 @@ from neuralmusic.compare import (
     REAL,
     STUCK,
     Comparison,
-    character_estimates,
     experiment_params,
     load_comparison,
     paired,
 )
-from neuralmusic.estimate import COVERAGE, Estimate, excludes_zero
+from neuralmusic.estimate import COVERAGE, Estimate, excludes_zero, over_runs
 from neuralmusic.files import InputError
 from neuralmusic.set_tables import inter_estimates, intra_estimates, kl_estimates
 from neuralmusic.table_text import (
@@ -27,13 +26,14 @@ from neuralmusic.table_text import (
     Table,
     empty_footnote,
     number,
+    seeds_footnote,
     sizes_footnote,
     stuck_footnote,
     with_interval,
 )
 
 COLUMNS = ["experiment", "base", "model", "measure", "plain", "masked", "difference"]
-COLUMNS += ["ci_low", "ci_high", "real"]
+COLUMNS += ["ci_low", "ci_high", "seeds", "seeds_sd", "real"]
 # The measures in the order of the rows: heading and decimals.
 HEADINGS: dict[str, tuple[str, int]] = {
     STUCK: CHARACTER_HEADINGS[STUCK],
@@ -76,7 +76,8 @@ def _against(
         )
     plain = load_comparison(base, params, results)
     masked = paired(load_comparison(experiment, params, results), plain)
-    before, after = measures(plain), measures(masked)
+    # By run: the two samples of the same weights are subtracted first, then averaged over seeds.
+    before, after = measures(plain.by_run()), measures(masked.by_run())
     rows, lines, empty = [], [], []
     defined = 0
     for measure, (heading, decimals) in HEADINGS.items():
@@ -84,19 +85,20 @@ def _against(
         for model in masked.models:
             if model not in plain.models:
                 continue
-            pair = before[measure][model], after[measure][model]
-            difference = pair[1] - pair[0]
-            values = [estimate.value for estimate in pair]
+            runs = masked.runs[model]
+            pairs = [(before[measure][run], after[measure][run]) for run in runs]
+            difference = over_runs([of_masked - of_plain for of_plain, of_masked in pairs])
+            values = [over_runs(of).value for of in zip(*pairs, strict=True)]
             interval = difference.interval()
             defined += bool(np.isfinite(interval[0]))
-            row = [experiment, base, model, measure, *values]
-            rows.append([*row, difference.value, *interval, reference])
+            row = [experiment, base, model, measure, *values, difference.value, *interval]
+            rows.append([*row, len(runs), difference.seeds_sd, reference])
             told = with_interval(difference, decimals)
             told = f"**{told}**" if excludes_zero(difference) else told
             cells = [number(value, decimals) for value in values]
             lines.append([heading, model, *cells, told, number(reference, decimals)])
         for comparison, found in ((plain, before), (masked, after)):
-            note = empty_footnote(comparison, found[measure], measure in NEEDS_REAL)
+            note = empty_footnote(comparison.by_run(), found[measure], measure in NEEDS_REAL)
             empty += [f"{comparison.experiment}: {note}"] if note else []
     page = Page(
         title=f"The same models sampled in two ways: {experiment} experiment against {base}",
@@ -113,6 +115,7 @@ def _against(
             " pieces, paired where both sets have the same files, which continue the same primers"
             f" or are the same real pieces. Bold: it excludes 0. Of {defined} differences about"
             f" {defined * (1 - COVERAGE):.0f} would be bold by chance if nothing changed.",
+            seeds_footnote(masked.runs),
             stuck_footnote(own["max_note_seconds"]),
             f"`real`: the real pieces of `{base}`; divergence and inter-set distance are those of"
             " one half of them from the other.",
@@ -126,7 +129,7 @@ def _against(
 
 def measures(comparison: Comparison) -> dict[str, dict[str, Estimate]]:
     """Every measure of HEADINGS, of the models and `real`."""
-    of_sets = {name: character_estimates(pieces) for name, pieces in comparison.sets.items()}
+    of_sets = {name: comparison.character(name) for name in comparison.names}
     found = {
         "transition_kl": kl_estimates(comparison),
         "intra_set_distance": intra_estimates(comparison),

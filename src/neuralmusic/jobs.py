@@ -20,6 +20,9 @@ LONG_AGO = 946_684_800  # 2000-01-01: before any output
 MODEL_FOLDERS = {"train": "models", "score": "scores", "sample": "samples", "evaluate": "metrics"}
 PROBES = "probes"  # the folder of `probe`, which has no output of most models
 PROBED_FAMILIES = ("decoder",)  # whose attention is shown
+# Families that count instead of descending a gradient: all trainings of such a model are the same,
+# so that it has one. By name, because reading the parameters must not import PyTorch.
+COUNTED_FAMILIES = ("markov",)
 EVENTS, PIANOROLL, GRAMMAR = "polyphonic_events", "polyphonic_pianoroll", "polyphonic_grammar"
 ATTENTION = "attention"
 # The experiments that each table is of, those of them that params.yaml has; none named: all.
@@ -119,13 +122,13 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
         corpus = corpus_of(experiment)
         parameters = {"representation": experiment["representation"]}
         found["encode", corpus] = parameters, f"data/encoded/{corpus}/params.json"
-        for model in [*experiment["models"], "real"]:
-            job = f"{name}/{model}"
+        for run in [*all_runs(experiment), "real"]:
+            job = f"{name}/{run}"
             for verb, folder in MODEL_FOLDERS.items():
                 if verb in ("sample", "evaluate") or not (
-                    model == "real" or experiment["weights_of"]
+                    run == "real" or experiment["weights_of"]
                 ):
-                    parameters = model_parameters(params, name, model, verb)
+                    parameters = model_parameters(params, name, run, verb)
                     found[verb, job] = parameters, f"results/{folder}/{job}/params.json"
         for model in probed_models(experiment):
             parameters = model_parameters(params, name, model, "probe")
@@ -157,6 +160,27 @@ def probed_models(experiment: dict) -> list[str]:
         return []
     models = experiment["models"].items()
     return [name for name, entry in models if entry["family"] in PROBED_FAMILIES]
+
+
+def runs_of(experiment: dict, model: str) -> list[str]:
+    """The runs of a model, which are its trainings, each with a seed of its own, by name.
+
+    The first has the model's own name, the others a number after a dot, which no model's name has:
+    basic, basic.2, basic.3.
+    """
+    is_counted = experiment["models"][model]["family"] in COUNTED_FAMILIES
+    seeds = 1 if is_counted else experiment["seeds"]
+    return [model, *(f"{model}.{number}" for number in range(2, seeds + 1))]
+
+
+def all_runs(experiment: dict) -> list[str]:
+    """The runs of all models of an experiment."""
+    return [run for model in experiment["models"] for run in runs_of(experiment, model)]
+
+
+def model_of(run: str) -> str:
+    """The model that a run is a training of."""
+    return run.partition(".")[0]
 
 
 def trained_in(experiment: str, params: dict) -> str:
@@ -220,14 +244,18 @@ def dataset_parameters(params: dict, dataset: str, verb: str) -> dict:
     return {"dataset": dataset, "seed": params["seed"], "split": params["split"]}
 
 
-def model_parameters(params: dict, experiment: str, model: str, verb: str) -> dict:
-    """What `train`, `sample`, `score` or `evaluate` of a model depend on."""
+def model_parameters(params: dict, experiment: str, run: str, verb: str) -> dict:
+    """What `train`, `sample`, `score` or `evaluate` of a run of a model depend on.
+
+    Their "model" is the run: seeds derive from it, so that each run has its own.
+    """
     settings = params["experiments"][experiment]
     common: dict[str, Any] = {
         "experiment": experiment,
-        "model": model,
+        "model": run,
         "representation": settings["representation"],
     }
+    model = model_of(run)
     if model not in settings["models"]:  # the pseudo-model `real`
         own = {key: settings["sampling"][key] for key in ("seconds", "max_note_seconds")}
         return common | {"sampling": own}
@@ -248,6 +276,7 @@ def _comparison(params: dict, experiment: str) -> dict:
     return {
         "dataset": settings["dataset"],
         "models": list(settings["models"]),
+        "runs": {model: runs_of(settings, model) for model in settings["models"]},
         "pieces": settings["sampling"]["pieces"],
         "sample_seconds": settings["sampling"]["seconds"],
         "representation": settings["representation"],

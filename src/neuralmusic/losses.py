@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuralmusic.compare import experiment_params, read_csv
-from neuralmusic.estimate import NOT_NEGATIVE, Estimate, ratio_of_sums, resample_weights
+from neuralmusic.estimate import NOT_NEGATIVE, Estimate, over_runs, ratio_of_sums, resample_weights
 from neuralmusic.files import InputError
 
 
@@ -22,18 +22,27 @@ class Heldout:
     """
 
     pieces: tuple[str, ...]
-    steps: Mapping[str, np.ndarray]  # model -> (N,)
-    length_seconds: Mapping[str, np.ndarray]  # model -> (N,)
-    nll_nats: Mapping[str, np.ndarray]  # model -> (N,), summed over the steps of a piece
-    weights: np.ndarray  # (B, N), the same for all models
+    runs: Mapping[str, Sequence[str]]  # model -> its trainings
+    steps: Mapping[str, np.ndarray]  # run -> (N,)
+    length_seconds: Mapping[str, np.ndarray]  # run -> (N,)
+    nll_nats: Mapping[str, np.ndarray]  # run -> (N,), summed over the steps of a piece
+    weights: np.ndarray  # (B, N), the same for all runs
 
     def per_step(self, model: str) -> Estimate:
         """Nats per step over all positions of the pieces; undefined where a loss is not finite."""
-        return _ratio_if_finite(self.nll_nats[model], self.steps[model], self.weights)
+        return self._over_runs(model, self.steps)
 
     def per_second(self, model: str) -> Estimate:
         """Nats per second of music, which compares across representations."""
-        return _ratio_if_finite(self.nll_nats[model], self.length_seconds[model], self.weights)
+        return self._over_runs(model, self.length_seconds)
+
+    def _over_runs(self, model: str, under: Mapping[str, np.ndarray]) -> Estimate:
+        return over_runs(
+            [
+                _ratio_if_finite(self.nll_nats[run], under[run], self.weights)
+                for run in self.runs[model]
+            ]
+        )
 
 
 def _ratio_if_finite(over: np.ndarray, under: np.ndarray, weights: np.ndarray) -> Estimate:
@@ -43,25 +52,26 @@ def _ratio_if_finite(over: np.ndarray, under: np.ndarray, weights: np.ndarray) -
 
 
 def load_heldout(experiment: str, params: Mapping[str, Any], results: Path) -> Heldout:
-    """Reads heldout.csv of all models of an experiment.
+    """Reads heldout.csv of all runs of an experiment.
 
-    Raises InputError where two models were scored on different pieces: nothing could be paired.
+    Raises InputError where two runs were scored on different pieces: nothing could be paired.
     """
     own = experiment_params(params, experiment)
     steps, lengths, nll = {}, {}, {}
     pieces: tuple[str, ...] = ()
-    for index, model in enumerate(own["models"]):
-        path = Path(results) / "scores" / experiment / model / "heldout.csv"
+    runs = {model: own["runs"][model] for model in own["models"]}
+    for index, run in enumerate(run for of_model in runs.values() for run in of_model):
+        path = Path(results) / "scores" / experiment / run / "heldout.csv"
         frame = read_csv(path, ["piece"]).sort_values("piece", kind="stable")
         names = tuple(frame["piece"])
         if index and names != pieces:
             raise InputError(f"{path} scores other pieces than {own['models'][0]}: score both anew")
         pieces = names
-        steps[model] = frame["steps"].to_numpy(np.float64)
-        lengths[model] = frame["length_seconds"].to_numpy(np.float64)
-        nll[model] = frame["nll_nats"].to_numpy(np.float64)
+        steps[run] = frame["steps"].to_numpy(np.float64)
+        lengths[run] = frame["length_seconds"].to_numpy(np.float64)
+        nll[run] = frame["nll_nats"].to_numpy(np.float64)
     weights = resample_weights(own["seed"], f"{experiment}/heldout", len(pieces), own["resamples"])
-    return Heldout(pieces, steps, lengths, nll, weights)
+    return Heldout(pieces, runs, steps, lengths, nll, weights)
 
 
 @dataclass(frozen=True)
@@ -71,40 +81,48 @@ class Validation:
     epochs: np.ndarray  # (E,), ascending
     pieces: tuple[str, ...]
     steps: np.ndarray  # (N,)
-    nll_nats: Mapping[str, np.ndarray]  # model -> (E, N)
-    weights: np.ndarray  # (B, N), the same for all models
+    runs: Mapping[str, Sequence[str]]  # model -> its trainings
+    nll_nats: Mapping[str, np.ndarray]  # run -> (E, N)
+    weights: np.ndarray  # (B, N), the same for all runs
 
     def mean_loss(self, model: str, epochs: int) -> Estimate:
         """The mean over the first `epochs` epochs of the loss in nats per step."""
-        summed = self.nll_nats[model][:epochs].mean(axis=0)
-        return _ratio_if_finite(summed, self.steps, self.weights)
+        return over_runs(
+            [
+                _ratio_if_finite(self.nll_nats[run][:epochs].mean(axis=0), self.steps, self.weights)
+                for run in self.runs[model]
+            ]
+        )
 
     def losses(self, model: str) -> np.ndarray:
-        """(E,) loss in nats per step after every epoch."""
-        return self.nll_nats[model].sum(axis=1) / self.steps.sum()
+        """(E,) loss in nats per step after every epoch, mean over the runs."""
+        nll_nats = np.mean([self.nll_nats[run] for run in self.runs[model]], axis=0)
+        return nll_nats.sum(axis=1) / self.steps.sum()
 
 
 def load_validation(
     experiment: str, models: Sequence[str], params: Mapping[str, Any], results: Path
 ) -> Validation:
-    """Reads validation.csv of these models, at the epochs that all of them have.
+    """Reads validation.csv of these models' runs, at the epochs that all of them have.
 
-    Raises InputError where the models were validated on different pieces, or on none.
+    Raises InputError where the runs were validated on different pieces, or on none.
     """
     own = experiment_params(params, experiment)
     tables, steps = {}, {}
-    for model in models:
-        path = Path(results) / "models" / experiment / model / "validation.csv"
+    of_models = {model: own["runs"][model] for model in models}
+    runs = [run for of_model in of_models.values() for run in of_model]
+    for run in runs:
+        path = Path(results) / "models" / experiment / run / "validation.csv"
         frame = read_csv(path, ["piece"])
         if frame.empty or frame.duplicated(["epoch", "piece"]).any():
             raise InputError(f"{path} is empty or has a piece twice in an epoch: train anew")
-        tables[model] = frame.pivot_table(index="epoch", columns="piece", values="nll_nats")
-        steps[model] = frame.groupby("piece")["steps"].first().sort_index()
-    first = models[0]
-    for model in models[1:]:
-        if not steps[model].equals(steps[first]):
+        tables[run] = frame.pivot_table(index="epoch", columns="piece", values="nll_nats")
+        steps[run] = frame.groupby("piece")["steps"].first().sort_index()
+    first = runs[0]
+    for run in runs[1:]:
+        if not steps[run].equals(steps[first]):
             raise InputError(
-                f"{experiment}: {model} and {first} were validated on other pieces: train both anew"
+                f"{experiment}: {run} and {first} were validated on other pieces: train both anew"
             )
     epochs = sorted(set.intersection(*(set(table.index) for table in tables.values())))
     pieces = tuple(steps[first].index)
@@ -115,9 +133,10 @@ def load_validation(
         epochs=np.array(epochs, dtype=np.int64),
         pieces=pieces,
         steps=steps[first].to_numpy(np.float64),
+        runs=of_models,
         nll_nats={
-            model: table.loc[epochs, list(pieces)].to_numpy(np.float64)
-            for model, table in tables.items()
+            run: table.loc[epochs, list(pieces)].to_numpy(np.float64)
+            for run, table in tables.items()
         },
         weights=weights,
     )

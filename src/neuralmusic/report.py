@@ -157,7 +157,7 @@ def kind_of_reason(reason: str) -> str:
 def _samples(
     experiment: str, models: Sequence[str], results: Path, out_folder: Path
 ) -> list[dict[str, Any]]:
-    """A few MIDI files of every model, with addresses relative to the page."""
+    """A few MIDI files of every model's first run, with addresses relative to the page."""
     found = []
     for model in [REAL, *(model for model in models if model != REAL)]:
         folder = results / "samples" / experiment / model
@@ -310,7 +310,9 @@ def read_benchmarks(
 def _is_stale(job: str, params: Mapping[str, Any]) -> bool:
     experiment, dot, model = job.partition(".")
     own = params["experiments"].get(experiment)
-    return bool(dot and own and model not in {*own["models"], REAL})
+    if not (dot and own):
+        return False
+    return model not in {REAL, *(run for runs in own["runs"].values() for run in runs)}
 
 
 def commit(*outputs: Path) -> str:
@@ -362,9 +364,11 @@ def inline(text: str) -> Markup:
 
 
 def cell(text: str) -> Markup:
-    """A table's cell `**1.2 [1.1, 1.3]** †`: number, interval and mark apart."""
+    """A table's cell `**1.2 [1.1, 1.3] ± 0.1** †`: number, interval with spread, and mark apart."""
     bold = text.startswith("**")
-    shown = re.fullmatch(r"([^\[]*?)\s*(\[[^\]]*\])?\s*(†?)", text.replace("**", ""))
+    shown = re.fullmatch(
+        r"([^\[±]*?)\s*((?:\[[^\]]*\])?(?:\s*± [^\s†]+)?)\s*(†?)", text.replace("**", "")
+    )
     if not shown:
         return inline(text)
     value, interval, mark = (escape(part or "") for part in shown.groups())

@@ -13,7 +13,6 @@ import pandas as pd
 from neuralmusic.compare import (
     REAL,
     Comparison,
-    character_estimates,
     experiment_params,
     inter_set_distance,
     intra_set_distance,
@@ -30,12 +29,14 @@ from neuralmusic.table_text import (
     interval_footnote,
     number,
     rank,
+    seeds_footnote,
     sizes_footnote,
     with_interval,
 )
 from neuralmusic.thesis import THESIS
 
-COLUMNS = ["experiment", "model", "value", "ci_low", "ci_high", "mean", "thesis"]
+COLUMNS = ["experiment", "model", "value", "ci_low", "ci_high", "seeds", "seeds_sd", "mean"]
+COLUMNS += ["thesis"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def set_table(
         thesis = _printed(name, experiment, measured)
         for model, mean in measured.estimates.items():
             value = mean * (measured.scale or 1)
-            row = [experiment, model, value.value, *value.interval(), mean.value, thesis[model]]
+            row = [experiment, model, value.value, *value.interval()]
+            row += [len(comparison.sets_of(model)), value.seeds_sd, mean.value, thesis[model]]
             rows.append(row)
         pages.append(_page(name, measured, comparison, params, thesis))
     return Table(pd.DataFrame(rows, columns=COLUMNS), pages)
@@ -112,6 +114,7 @@ def _page(
         rows=lines,
         footnotes=[
             interval_footnote(experiment_params(params, comparison.experiment)["resamples"]),
+            seeds_footnote(comparison.runs),
             floor_footnote(ranking),
             *measured.notes,
             sizes_footnote(comparison),
@@ -192,10 +195,7 @@ def inter_set(comparison: Comparison) -> SetMeasure:
 
 def inter_onset(comparison: Comparison) -> SetMeasure:
     """Average inter-onset intervals: how fast the notes follow each other."""
-    estimates = {
-        name: character_estimates(pieces)["mean_ioi_seconds"]
-        for name, pieces in comparison.sets.items()
-    }
+    estimates = {name: comparison.character(name)["mean_ioi_seconds"] for name in comparison.names}
     real = estimates[REAL]
     return SetMeasure(
         title="Average inter-onset interval",
@@ -217,23 +217,18 @@ def inter_onset(comparison: Comparison) -> SetMeasure:
 
 def kl_estimates(comparison: Comparison) -> dict[str, Estimate]:
     """KL of transitions of every model, and of one half of the real pieces from the other."""
-    estimates = {
-        model: transition_kl(comparison.real, comparison.sets[model]) for model in comparison.models
-    }
+    estimates = {model: comparison.kl(model) for model in comparison.models}
     return estimates | {REAL: transition_kl(*comparison.halves(REAL))}
 
 
 def intra_estimates(comparison: Comparison) -> dict[str, Estimate]:
     """Mean intra-set distance of every set."""
-    return {name: intra_set_distance(pieces) for name, pieces in comparison.sets.items()}
+    return {name: comparison.estimate(name, intra_set_distance) for name in comparison.names}
 
 
 def inter_estimates(comparison: Comparison) -> dict[str, Estimate]:
     """Mean inter-set distance of every model, and of one half of the real from the other."""
-    estimates = {
-        model: inter_set_distance(comparison.sets[model], comparison.real)
-        for model in comparison.models
-    }
+    estimates = {model: comparison.inter(model) for model in comparison.models}
     return estimates | {REAL: inter_set_distance(*comparison.halves(REAL))}
 
 

@@ -69,12 +69,17 @@ def number(value: float, decimals: int) -> str:
 
 
 def with_interval(estimate: Estimate, decimals: int) -> str:
-    """`1.23 [1.10, 1.35]`, without brackets where there is no interval."""
+    """`1.23 [1.10, 1.35] ± 0.04`: the interval over pieces, the deviation between seeds.
+
+    Without brackets where there is no interval, without ± where there is a single run.
+    """
     low, high = estimate.interval()
-    value = number(estimate.value, decimals)
-    if not value or not np.isfinite(low):
-        return value
-    return f"{value} [{number(low, decimals)}, {number(high, decimals)}]"
+    text = number(estimate.value, decimals)
+    if text and np.isfinite(low):
+        text += f" [{number(low, decimals)}, {number(high, decimals)}]"
+    if text and np.isfinite(estimate.seeds_sd):
+        text += f" ± {number(estimate.seeds_sd, decimals)}"
+    return text
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,24 @@ def interval_footnote(resamples: int) -> str:
     )
 
 
+def seeds_footnote(runs: Mapping[str, Sequence[str]]) -> str:
+    """What is the mean over several trainings, and what counts their spread; none of one each.
+
+    `runs` are those of every model.
+    """
+    several = {model: len(of) for model, of in runs.items() if len(of) > 1}
+    if not several:
+        return ""
+    told = ", ".join(f"{count} of {model}" for model, count in several.items())
+    once = [model for model in runs if model not in several]
+    counted = f"; {', '.join(once)} is counted, and the same each time" if once else ""
+    return (
+        f"A number is the mean over trainings with seeds of their own ({told}{counted}), ± the"
+        " standard deviation between these. Brackets are intervals over pieces alone; marks, and"
+        " what is said to be better or worse, count pieces and seeds."
+    )
+
+
 def stuck_footnote(max_note_seconds: float) -> str:
     """What a stuck note is."""
     return (
@@ -131,12 +154,14 @@ def stuck_footnote(max_note_seconds: float) -> str:
 
 
 def sizes_footnote(comparison: Comparison) -> str:
-    """How many pieces each set has, and how many were too short."""
+    """How many pieces each run's set has, and how many were too short."""
     parts = []
-    for name, pieces in comparison.sets.items():
-        metrics = pieces.metrics
-        short = f" ({metrics.left_out} left out)" if metrics.left_out else ""
-        parts.append(f"{name} {len(metrics)}{short}")
+    for name in comparison.names:
+        of_runs = [pieces.metrics for pieces in comparison.sets_of(name)]
+        counts = [
+            f"{len(of)} ({of.left_out} left out)" if of.left_out else f"{len(of)}" for of in of_runs
+        ]
+        parts.append(f"{name} {' + '.join(counts)}")
     return (
         f"Pieces measured: {', '.join(parts)}. Left out are those under"
         f" {comparison.min_seconds:g} seconds."
@@ -152,7 +177,8 @@ def empty_footnote(
         has_interval = np.isfinite(estimate.interval()[0])
         if np.isfinite(estimate.value) and has_interval:
             continue
-        lacking = [_lack(comparison, name)]
+        runs = comparison.runs.get(name, [name])
+        lacking = [_lack(comparison, run) for run in runs]
         if needs_real and name != REAL:
             lacking.append(_lack(comparison, REAL))
         what = "no interval" if np.isfinite(estimate.value) else "no value"

@@ -13,8 +13,8 @@ import pandas as pd
 from neuralmusic.compare import (
     FLOOR,
     REAL,
-    character_estimates,
     load_comparison,
+    pooled,
     read_csv,
 )
 from neuralmusic.files import InputError, write_csv, write_text
@@ -32,6 +32,7 @@ from neuralmusic.table_text import (
     interval_footnote,
     number,
     rank,
+    seeds_footnote,
     sizes_footnote,
     stuck_footnote,
     with_interval,
@@ -59,7 +60,8 @@ def read_table(results: Path, name: str) -> pd.DataFrame:
 
 def heldout_nll(params: Mapping[str, Any], results: Path) -> Table:
     """Held-out NLL of every experiment's models on its test pieces, and against the floor."""
-    columns = "experiment,model,value,ci_low,ci_high,nats_per_second,pieces,floor_difference,"
+    columns = "experiment,model,value,ci_low,ci_high,seeds,seeds_sd,nats_per_second,pieces,"
+    columns += "floor_difference,"
     columns += "floor_ci_low,floor_ci_high,beats_floor"
     rows: list[list] = []
     pages = []
@@ -84,7 +86,8 @@ def heldout_nll(params: Mapping[str, Any], results: Path) -> Table:
             if difference is not None and np.isfinite(difference.value):
                 floor = (difference.value, *difference.interval())
                 beats = "no" if model in (ranking.not_beating or []) else "yes"
-            row = [experiment, model, loss.value, *loss.interval(), per_second]
+            row = [experiment, model, loss.value, *loss.interval()]
+            row += [len(heldout.runs[model]), loss.seeds_sd, per_second]
             rows.append([*row, len(heldout.pieces), *floor, beats])
             told = with_interval(difference, 4) if difference is not None else ""
             shown = ranking.mark(model, with_interval(loss, 4)) if np.isfinite(loss.value) else ""
@@ -107,6 +110,7 @@ def heldout_nll(params: Mapping[str, Any], results: Path) -> Table:
                 rows=lines,
                 footnotes=[
                     interval_footnote(own["resamples"]).replace("the real", "the test"),
+                    seeds_footnote(heldout.runs),
                     floor_footnote(ranking),
                     f"Test pieces: {len(heldout.pieces)}, whole, of any length.",
                     f"Empty cells: no finite loss on the test pieces of {', '.join(lost)}."
@@ -127,7 +131,7 @@ def sample_character(params: Mapping[str, Any], results: Path) -> Table:
     rows, pages = [], []
     for experiment, own in params["experiments"].items():
         comparison = load_comparison(experiment, params, results)
-        of_sets = {name: character_estimates(pieces) for name, pieces in comparison.sets.items()}
+        of_sets = {name: comparison.character(name) for name in comparison.names}
         estimates = {
             measure: {name: of[measure] for name, of in of_sets.items()}
             for measure in CHARACTER_HEADINGS
@@ -138,15 +142,17 @@ def sample_character(params: Mapping[str, Any], results: Path) -> Table:
             for measure, of in estimates.items()
         }
         lines = []
-        for name, pieces in comparison.sets.items():
-            metrics = pieces.metrics
+        for name in comparison.names:
+            metrics = pooled([pieces.metrics for pieces in comparison.sets_of(name)])
             row: dict[str, Any] = {"experiment": experiment, "model": name}
+            row |= {"seeds": len(comparison.sets_of(name))}
             row |= {"pieces": len(metrics), "left_out": metrics.left_out}
             line = [name]
             for measure, of in estimates.items():
                 low, high = of[name].interval()
                 row |= {measure: of[name].value}
                 row |= {f"{measure}_ci_low": low, f"{measure}_ci_high": high}
+                row |= {f"{measure}_seeds_sd": of[name].seeds_sd}
                 text = with_interval(of[name], CHARACTER_HEADINGS[measure][1])
                 line.append(rankings[measure].mark(name, text) if text else "")
             rows.append(row | {"under_two_notes": metrics.under_two_notes})
@@ -163,6 +169,7 @@ def sample_character(params: Mapping[str, Any], results: Path) -> Table:
                 rows=lines,
                 footnotes=[
                     interval_footnote(own["resamples"]),
+                    seeds_footnote(comparison.runs),
                     sizes_footnote(comparison),
                     stuck_footnote(own["max_note_seconds"]),
                     "A piece without a note has no lowest or highest pitch and no mean note, one"

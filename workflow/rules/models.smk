@@ -3,11 +3,15 @@
 #   train     -> results/models/{experiment}/{model}   weights, log, validation
 #   score     -> results/scores/{experiment}/{model}   held-out likelihood by test piece
 #   probe     -> results/probes/{experiment}/{model}   what an attention model attends to
+#
+# {model} is a run, one training of a model: basic, and with more seeds basic.2, basic.3.
 
 
 def of_models(folder, experiments=EXPERIMENTS):
-    """A folder's entry for every model of some experiments."""
-    return [f"{folder}/{e}/{m}" for e in experiments for m in EXPERIMENTS[e]["models"]]
+    """A folder's entry for every run of every model of some experiments."""
+    return [
+        f"{folder}/{e}/{r}" for e in experiments for r in jobs.all_runs(EXPERIMENTS[e])
+    ]
 
 
 def trained_models(folder, experiments=EXPERIMENTS):
@@ -26,7 +30,8 @@ def representation(wildcards):
 
 
 def family(wildcards):
-    return EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]["family"]
+    model = jobs.model_of(wildcards.model)
+    return EXPERIMENTS[wildcards.experiment]["models"][model]["family"]
 
 
 def probed(experiments=EXPERIMENTS):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from scipy.stats import gaussian_kde, iqr
 
-from neuralmusic.compare import REAL
+from neuralmusic.compare import REAL, pooled
 from neuralmusic.measures.distances import inter_distances, intra_distances
 from neuralmusic.measures.pitch import CLASSES, PITCHES
 from neuralmusic.plots.run import DOTTED, REMARK, Run, common_limit, pitch_name, say
@@ -26,9 +26,14 @@ FENCE = 3  # interquartile ranges above the third quartile, where single pieces 
 
 def distance_densities(run: Run) -> Figure:
     """Densities of distances, and errors by pitch (thesis figures 5.6 and 5.9)."""
-    sets = {name: run.metrics(name) for name in [*run.models, REAL]}
+    of_runs = {name: run.metrics_of_runs(name) for name in [*run.models, REAL]}
+    sets = {name: pooled(of) for name, of in of_runs.items()}
     histograms = {name: metrics.pitch_per_minute for name, metrics in sets.items()}
-    intra = {name: intra_distances(of) for name, of in histograms.items()}
+    # Within each run, as in the tables: the pieces of another seed are another set.
+    intra = {
+        name: np.concatenate([intra_distances(each.pitch_per_minute) for each in of])
+        for name, of in of_runs.items()
+    }
     inter = {n: inter_distances(of, histograms[REAL]) for n, of in histograms.items() if n != REAL}
     inter[REAL] = intra[REAL]  # a real piece is held against the other real pieces
     figure = Figure(figsize=(10.4, max(5.4, 1.15 * len(run.models) + 1)))
@@ -49,7 +54,10 @@ def distance_densities(run: Run) -> Figure:
     left.legend(handles=handles, loc="outside lower center", ncols=3)
     _errors_by_pitch(right, histograms, run)
     figure.suptitle(
-        f"Distances and errors of pitch, {run.experiment} experiment", x=0.01, ha="left"
+        f"Distances and errors of pitch, {run.experiment} experiment"
+        f"{run.told('the pieces together')}",
+        x=0.01,
+        ha="left",
     )
     return figure
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,20 @@ from matplotlib.lines import Line2D
 from neuralmusic.compare import read_csv
 from neuralmusic.plots.run import DASHED, REMARK, Run
 
+THIN = {"linewidth": 0.6, "alpha": 0.5, "zorder": 1.5}  # a run beside the mean of a model's
 SKIPPED = 0.2  # the share of training that is too steep to set the limits of a loss axis
 
 
 def training_loss(run: Run) -> Figure:
     """Loss in training and held out, by epoch (thesis figure 5.2)."""
-    logs = {
-        model: read_csv(run.folder("models", model) / "log.csv", []).sort_values("epoch")
+    of_runs = {
+        model: [
+            read_csv(run.folder("models", name) / "log.csv", []).sort_values("epoch")
+            for name in run.runs(model)
+        ]
         for model in run.models
     }
+    logs = {model: _mean(of) for model, of in of_runs.items()}
     figure = Figure(figsize=(9.6, 4.2))
     panels = figure.subplots(1, 2, sharex=True)
     columns = ("train_loss", "valid_loss")
@@ -34,28 +39,37 @@ def training_loss(run: Run) -> Figure:
                 axes.axhline(log[column].iloc[0], color=colour, linestyle=DASHED, linewidth=1.2)
             else:
                 axes.plot(log["epoch"], log[column], color=colour)
-                if column == "valid_loss" and log[column].notna().any():
-                    best = log.loc[log[column].idxmin()]
-                    axes.plot(
-                        best["epoch"],
-                        best[column],
-                        "o",
-                        color=colour,
-                        markersize=6,
-                        markeredgecolor="white",
-                        markeredgewidth=0.8,
-                        zorder=3,
-                        clip_on=False,
-                    )
+                several = len(of_runs[model]) > 1
+                for of_run in of_runs[model]:
+                    if several:
+                        axes.plot(of_run["epoch"], of_run[column], color=colour, **THIN)
+                    if column == "valid_loss" and of_run[column].notna().any():
+                        best = of_run.loc[of_run[column].idxmin()]
+                        axes.plot(
+                            best["epoch"],
+                            best[column],
+                            "o",
+                            color=colour,
+                            markersize=4 if several else 6,
+                            markeredgecolor="white",
+                            markeredgewidth=0.8,
+                            zorder=3,
+                            clip_on=False,
+                        )
         axes.set_xlim(1 if last > 1 else 0.5, last if last > 1 else 1.5)
         axes.set_xlabel(_epoch_label(logs.values()))
-        _focus_on_late_losses(axes, {model: log[column] for model, log in logs.items()})
+        shown = {
+            name: of_run[column]
+            for model, of in of_runs.items()
+            for name, of_run in zip(run.runs(model), of, strict=True)
+        }
+        _focus_on_late_losses(axes, shown)
         axes.xaxis.get_major_locator().set_params(integer=True)
     keys = " of 88 keys" if run.representation == "pianoroll" else ""
     unit = f"loss (nats per {run.unit}{keys})"
     panels[0].set(title="training windows, with dropout", ylabel=unit)
     panels[1].set_title("held-out (validation) pieces")
-    names = [_with_best(model, log) for model, log in logs.items()]
+    names = [_with_best(model, of) for model, of in of_runs.items()]
     lines = [
         Line2D([], [], color=run.colours[model], linestyle=DASHED if len(log) == 1 else "-")
         for model, log in logs.items()
@@ -69,8 +83,21 @@ def training_loss(run: Run) -> Figure:
         title_fontsize=8,
         alignment="left",
     )
-    figure.suptitle(f"Loss of the models of the {run.experiment} experiment", x=0.01, ha="left")
+    figure.suptitle(
+        f"Loss of the models of the {run.experiment} experiment"
+        f"{run.told('the mean, and thin each,')}",
+        x=0.01,
+        ha="left",
+    )
     return figure
+
+
+def _mean(logs: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The mean of the runs of a model at the epochs that all have."""
+    if len(logs) == 1:
+        return logs[0]
+    together = pd.concat(logs).groupby("epoch")
+    return together.mean()[together.size() == len(logs)].reset_index()
 
 
 def _focus_on_late_losses(axes: Axes, losses: Mapping[str, pd.Series]) -> None:
@@ -107,9 +134,12 @@ def _epoch_label(logs: Any) -> str:
     return f"epoch of {steps.pop():,} training steps" if len(steps) == 1 else "epoch"
 
 
-def _with_best(model: str, log: pd.DataFrame) -> str:
-    best = log["valid_loss"].min()
-    if not np.isfinite(best):
+def _with_best(model: str, logs: Sequence[pd.DataFrame]) -> str:
+    """The lowest held-out loss, of several runs the mean of each one's, and its epoch."""
+    lowest = [log["valid_loss"].min() for log in logs]
+    if not np.isfinite(lowest).all():
         return f"{model}: no finite loss"
-    epoch = int(log.loc[log["valid_loss"].idxmin(), "epoch"])
-    return f"{model}: {best:.3f}" + (f", epoch {epoch}" if len(log) > 1 else "")
+    epochs = sorted({int(log.loc[log["valid_loss"].idxmin(), "epoch"]) for log in logs})
+    told = f", epoch {epochs[0]}" if len(logs[0]) > 1 else ""
+    told += f" to {epochs[-1]}" if len(epochs) > 1 else ""
+    return f"{model}: {np.mean(lowest):.3f}{told}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 
-from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics, read_csv
+from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics, pooled, read_csv
 from neuralmusic.files import InputError
 from neuralmusic.measures.pitch import CLASSES
 from neuralmusic.representations import REPRESENTATIONS
@@ -55,11 +55,35 @@ class Run:
         drawn = {model: f"#{cycle[i % len(cycle)].lstrip('#')}" for i, model in enumerate(others)}
         return COLOURS | drawn
 
-    def folder(self, kind: str, model: str) -> Path:
-        return self.results / kind / self.experiment / model
+    def runs(self, name: str) -> list[str]:
+        """The runs of a model, the first of its own name; of `real` that alone."""
+        return list(self.params["runs"].get(name, [name]))
 
-    def metrics(self, model: str) -> MetricSet:
-        return load_metrics(self.folder("metrics", model), self.params["min_seconds"])
+    def told(self, what: str) -> str:
+        """What is shown of models with several runs, for a title; nothing where none has."""
+        seeds = max(len(self.runs(model)) for model in self.models)
+        return f"; {what} of {seeds} seeds" if seeds > 1 else ""
+
+    def folder(self, kind: str, run: str) -> Path:
+        return self.results / kind / self.experiment / run
+
+    def metrics_of_runs(self, name: str) -> list[MetricSet]:
+        """The measured pieces of each run of a model, or the real ones."""
+        least = self.params["min_seconds"]
+        return [load_metrics(self.folder("metrics", run), least) for run in self.runs(name)]
+
+    def metrics(self, name: str) -> MetricSet:
+        """The measured pieces of all runs of a model, or the real ones."""
+        return pooled(self.metrics_of_runs(name))
+
+    def of_all_runs(self, name: str, read: Callable[[str], pd.DataFrame]) -> pd.DataFrame:
+        """The rows that `read` finds for each run of a model, each file named after its run too."""
+        runs = self.runs(name)
+        if len(runs) == 1:
+            return read(name)
+        frames = [read(run).assign(run=run) for run in runs]
+        every = pd.concat(frames, ignore_index=True)
+        return every.assign(file=every["run"] + "/" + every["file"])
 
     @property
     def representation(self) -> str:
@@ -74,18 +98,18 @@ class Run:
         """What one step of the experiment's representation is called."""
         return str(REPRESENTATIONS[self.representation].STEP)
 
-    def sampled(self, model: str) -> pd.DataFrame:
-        """What `sample` says of each piece of a set, by file."""
+    def sampled(self, run: str) -> pd.DataFrame:
+        """What `sample` says of each piece of a run or of `real`, by file."""
         columns = ["file", "primer_piece", "notes", "stuck_notes"]
-        return self._of_samples(model, "pieces.csv", columns).sort_values("file", kind="stable")
+        return self._of_samples(run, "pieces.csv", columns).sort_values("file", kind="stable")
 
-    def note_ends(self, model: str) -> pd.DataFrame:
-        """How each note of a set's pieces ended; those of a piece are in (onset, pitch) order."""
+    def note_ends(self, run: str) -> pd.DataFrame:
+        """How each note of a run's pieces ended; those of a piece are in (onset, pitch) order."""
         columns = ["file", "age_steps", "stuck", "turned_off"]
-        return self._of_samples(model, "note_ends.csv", columns)
+        return self._of_samples(run, "note_ends.csv", columns)
 
-    def _of_samples(self, model: str, name: str, columns: Sequence[str]) -> pd.DataFrame:
-        path = self.folder("samples", model) / name
+    def _of_samples(self, run: str, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        path = self.folder("samples", run) / name
         frame = read_csv(path, ["file", "primer_piece"])
         if missing := set(columns) - set(frame.columns):
             raise InputError(f"{path} lacks columns {sorted(missing)}: sample the model again")

@@ -65,32 +65,31 @@ def deteriorating_sample(run: Run) -> Figure:
 
 
 def _worst_sample(run: Run) -> tuple[str, str, str]:
-    """Model and file of the sample with the highest stuck-note rate, and why it was chosen.
+    """Run and file of the sample with the highest stuck-note rate, and why it was chosen.
 
     The Markov chain does not compete with others: it knows the last event alone, so that it
     forgets notes by design, and the sample is to show what a trained model does.
     """
     models = [model for model in run.models if model != FLOOR] or run.models
-    every = pd.concat([run.sampled(model).assign(model=model) for model in models])
+    runs = [of_model for model in models for of_model in run.runs(model)]
+    every = pd.concat([run.sampled(name).assign(run=name) for name in runs])
     counted = every[every["notes"] >= FEWEST_NOTES]
     rated = counted.assign(rate=counted["stuck_notes"] / counted["notes"])
     if (rated["rate"] > 0).any():
         # Of equal rates that of more notes, and then the first.
         worst = rated.sort_values(["rate", "notes"], ascending=False, kind="stable").iloc[0]
         why = f"the highest rate of {len(every):,} samples"
-        return str(worst["model"]), str(worst["file"]), why
-    ends = pd.concat(
-        [run.note_ends(model).assign(model=model) for model in models], ignore_index=True
-    )
+        return str(worst["run"]), str(worst["file"]), why
+    ends = pd.concat([run.note_ends(name).assign(run=name) for name in runs], ignore_index=True)
     if not len(ends):
-        first = first_file(run.folder("samples", models[0])).name
-        return models[0], first, f"none of {len(every):,} samples has a note"
+        first = first_file(run.folder("samples", runs[0])).name
+        return runs[0], first, f"none of {len(every):,} samples has a note"
     row = ends.loc[ends["age_steps"].idxmax()]
     why = (
         f"none of {len(every):,} samples has a stuck note; this one has the longest,"
         f" {int(row['age_steps']):,} {run.unit}s"
     )
-    return str(row["model"]), str(row["file"]), why
+    return str(row["run"]), str(row["file"]), why
 
 
 def _stuck_notes(run: Run, name: str, file: str, notes: int) -> tuple[np.ndarray, int]:
@@ -120,7 +119,7 @@ class ByAge:
 def stuck_by_age(run: Run) -> Figure:
     """The share of notes never turned off, by the age that they have reached."""
     names = [*run.models, REAL]
-    ends = {name: run.note_ends(name) for name in names}
+    ends = {name: run.of_all_runs(name, run.note_ends) for name in names}
     oldest = max((int(of["age_steps"].max()) for of in ends.values() if len(of)), default=1)
     ages = np.unique(np.geomspace(1, max(oldest, 2), AGES).round().astype(int))
     found = {name: _by_age(run, name, of, ages) for name, of in ends.items()}
@@ -160,7 +159,10 @@ def stuck_by_age(run: Run) -> Figure:
         say(above, "no notes")
     figure.legend(loc="outside right upper")
     figure.suptitle(
-        f"Notes never turned off by their age, {run.experiment} experiment", x=0.01, ha="left"
+        f"Notes never turned off by their age, {run.experiment} experiment"
+        f"{run.told('the pieces together')}",
+        x=0.01,
+        ha="left",
     )
     return figure
 
@@ -173,7 +175,7 @@ def _mark_window(axes: Axes, run: Run, label: bool) -> None:
 
 def _by_age(run: Run, name: str, ends: pd.DataFrame, ages: np.ndarray) -> ByAge:
     """Counts notes by piece and age, and resamples the pieces."""
-    files = pd.Index(run.sampled(name)["file"])
+    files = pd.Index(run.of_all_runs(name, run.sampled)["file"])
     ends = ends[ends["file"].isin(files)]
     piece = files.get_indexer(ends["file"])
     # Not `stuck`: that is also what lasted too long, though it was turned off at last.
