@@ -35,6 +35,7 @@ from neuralmusic.vocabulary import Bits, Classes, Vocabulary, vocabulary_of
 from tests.constructed import melody
 from tests.tiny import (
     ENTRIES,
+    EXPERIMENTS,
     KINDS,
     TRAINED,
     contents,
@@ -86,13 +87,22 @@ def test_training_writes_weights_and_what_it_saw(experiment, name, objective, co
     out = trained(params, corpora[experiment], tmp_path)
     assert set(contents(out)) == {"weights.safetensors", "log.csv", "validation.csv"}
     log, validation = (pd.read_csv(out / f"{file}.csv") for file in ("log", "validation"))
-    assert list(log) == LOG_COLUMNS == ["step", "epoch", "train_loss", "valid_loss", "seconds"]
+    columns = ["step", "epoch", "train_loss", "valid_loss", "tokens", "seconds"]
+    assert list(log) == LOG_COLUMNS == columns
     assert list(validation) == VALIDATION_COLUMNS == ["epoch", "piece", "steps", "nll_nats"]
     counted = is_counted(experiment, name)
     epochs = 1 if counted else 3
     assert log["epoch"].tolist() == list(range(1, epochs + 1))
     assert log["step"].tolist() == ([1] if counted else [3, 6, 9])  # 24 windows, 8 a step
     assert log["seconds"].is_monotonic_increasing
+    train = load_encoded(corpora[experiment], "train").pieces
+    if counted:
+        assert log["tokens"].tolist() == [sum(map(len, train))]
+    elif objective == "last":
+        assert log["tokens"].tolist() == [24, 48, 72]
+    else:  # windows of 8 steps; a piece may be shorter
+        each = log["tokens"].diff().fillna(log["tokens"])
+        assert each.between(24 * min(8, *map(len, train)), 24 * 8).all()
     valid = load_encoded(corpora[experiment], "valid").pieces
     assert validation["piece"].tolist() == ["valid0.mid", "valid1.mid"] * epochs
     assert validation["steps"].tolist() == [len(piece) for piece in valid] * epochs
@@ -145,7 +155,9 @@ def test_training_lowers_the_loss(experiment, name, objective, corpora, tmp_path
 def test_a_tune_learned_by_heart_is_played_on(experiment, tmp_path):
     """From notes to a corpus, through training and sampling, to notes: in every representation."""
     name = next(name for e, name in ENTRIES if e == experiment and not is_counted(e, name))
-    more = {"window_steps": 32, "epochs": 20, "windows_per_epoch": 64, "learning_rate": 0.02}
+    is_decoder = EXPERIMENTS[experiment]["models"][name]["family"] == "decoder"
+    epochs, rate = (60, 0.004) if is_decoder else (20, 0.02)
+    more = {"window_steps": 32, "epochs": epochs, "windows_per_epoch": 64, "learning_rate": rate}
     more |= {"schedule": "constant"}
     params = job(name, experiment, more | {"transpose_semitones": [0, 0], "stuck_share": 0})
     params["settings"] |= {"hidden_size": 32}
