@@ -212,6 +212,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
     assert all(other[file] != one[file] for file in one)
 
 
+def test_every_run_of_a_model_has_weights_of_its_own(corpora, tmp_path):
+    first, second = (
+        comparable(trained(job(run), corpora["monophonic"], tmp_path, run))
+        for run in ("basic", "basic.2")
+    )
+    assert all(second[file] != first[file] for file in first)
+
+
 def with_dropout(params: dict) -> dict:
     """So that a training draws random numbers all the time, from every source of them."""
     settings = params["settings"]

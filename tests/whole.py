@@ -16,6 +16,7 @@ from tests.constructed import (
     MODELS,
     drawn,
     melody,
+    runs_of,
     write_heldout,
     write_metrics,
     write_note_ends,
@@ -78,24 +79,28 @@ def write_whole(
     pieces: int = 6,
     *,
     experiment: str = "monophonic",
+    seeds: int = 1,
 ) -> Path:
-    """Every model of an experiment, and the real pieces."""
+    """Every run of every model of an experiment, and the real pieces."""
     *_, weights_of = EXPERIMENTS[experiment]
-    for index, model in enumerate(["real", *models], start=-1):
-        made = drawn(1000 if model == "real" else index, pieces, tilt=0.1 * max(index, 0))
-        if experiment != "monophonic":
-            made = [in_octaves(piece) for piece in made]
-        stuck_every = None if model == "real" or experiment == "monophonic" else 9 + index
-        write_pieces(results, model, made, experiment=experiment, stuck_every=stuck_every)
-        if model == "real" or weights_of:
-            continue
-        epochs = 1 if model == "markov" else 5
-        losses = 0.6 + 0.02 * index + np.exp(-np.arange(epochs) / 2)
-        write_log(results, model, losses, experiment=experiment)
-        of_pieces = losses[:, None] + np.linspace(-0.1, 0.1, 4)
-        write_validation(results, model, of_pieces, experiment=experiment)
-        nll_nats = np.linspace(60, 90, 5) + 2 * index
-        write_heldout(results, model, nll_nats, experiment=experiment)
+    runs = {"real": ["real"], **runs_of(models, seeds)}
+    for index, model in enumerate(runs, start=-1):
+        for number, run in enumerate(runs[model]):
+            drawn_by = 1000 if model == "real" else index + 100 * number
+            made = drawn(drawn_by, pieces, tilt=0.1 * max(index, 0))
+            if experiment != "monophonic":
+                made = [in_octaves(piece) for piece in made]
+            stuck_every = None if model == "real" or experiment == "monophonic" else 9 + index
+            write_pieces(results, run, made, experiment=experiment, stuck_every=stuck_every)
+            if model == "real" or weights_of:
+                continue
+            epochs = 1 if model == "markov" else 5
+            losses = 0.6 + 0.02 * index + 0.05 * number + np.exp(-np.arange(epochs) / 2)
+            write_log(results, run, losses, experiment=experiment)
+            of_pieces = losses[:, None] + np.linspace(-0.1, 0.1, 4)
+            write_validation(results, run, of_pieces, experiment=experiment)
+            nll_nats = np.linspace(60, 90, 5) + 2 * index + 3 * number
+            write_heldout(results, run, nll_nats, experiment=experiment)
     return results
 
 
