@@ -156,11 +156,13 @@ def test_a_tune_learned_by_heart_is_played_on(experiment, tmp_path):
     """From notes to a corpus, through training and sampling, to notes: in every representation."""
     name = next(name for e, name in ENTRIES if e == experiment and not is_counted(e, name))
     is_decoder = EXPERIMENTS[experiment]["models"][name]["family"] == "decoder"
-    epochs, rate = (60, 0.004) if is_decoder else (20, 0.02)
-    more = {"window_steps": 32, "epochs": epochs, "windows_per_epoch": 64, "learning_rate": rate}
+    more = {"window_steps": 32, "epochs": 20, "windows_per_epoch": 64, "learning_rate": 0.02}
     more |= {"schedule": "constant"}
+    if is_decoder:
+        more |= {"epochs": 40, "learning_rate": 0.01, "schedule": "one_cycle"}
     params = job(name, experiment, more | {"transpose_semitones": [0, 0], "stuck_share": 0})
     params["settings"] |= {"hidden_size": 32}
+    params["settings"] |= {"feed_forward_size": 32} if is_decoder else {}
     rate = params["representation"]["steps_per_second"]
     representation = REPRESENTATIONS[params["representation"]["name"]]
     unit = round(rate / 8) / rate  # about an eighth of a second, and on the grid
