@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from neuralmusic.files import write_csv, write_text
+from neuralmusic.jobs import ATTENTION
 from neuralmusic.midi import write_midi
 from neuralmusic.notes import NoteList, save_notes
 from tests.constructed import (
@@ -21,6 +22,7 @@ from tests.constructed import (
     write_note_ends,
     write_validation,
 )
+from tests.probed import write_probe
 
 SILENCE = NoteList.of([], 60.0)
 ONE_NOTE = melody([64])
@@ -96,6 +98,8 @@ def write_whole(
         write_validation(results, model, of_pieces, experiment=experiment)
         nll_nats = np.linspace(60, 90, 5) + 2 * index
         write_heldout(results, model, nll_nats, experiment=experiment)
+        if experiment == ATTENTION and model != "markov":
+            write_probe(results, model, 1 + index % 3, 1 + index % 2)
     return results
 
 
