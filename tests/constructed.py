@@ -26,6 +26,7 @@ EXPERIMENTS: dict[str, tuple[str, str, int, int, str | None]] = {
     "polyphonic_events": ("chorales", "events", 100, 200, None),
     "polyphonic_pianoroll": ("chorales", "pianoroll", 8, 200, None),
     "polyphonic_grammar": ("chorales", "events", 100, 200, "polyphonic_events"),
+    "attention": ("chorales", "events", 100, 200, None),
 }
 
 
@@ -51,6 +52,7 @@ def params(
         "dataset": dataset,
         "models": list(models),
         "runs": runs_of(models, seeds),
+        "probed": [m for m in models if experiment == jobs.ATTENTION and m != "markov"],
         "pieces": pieces,
         "sample_seconds": 60,
         "representation": {

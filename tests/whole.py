@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import safetensors.numpy
 
 from neuralmusic.files import write_csv, write_text
+from neuralmusic.jobs import ATTENTION
 from neuralmusic.midi import write_midi
 from neuralmusic.notes import NoteList, save_notes
 from tests.constructed import (
@@ -22,6 +24,7 @@ from tests.constructed import (
     write_note_ends,
     write_validation,
 )
+from tests.probed import write_probe
 
 SILENCE = NoteList.of([], 60.0)
 ONE_NOTE = melody([64])
@@ -41,8 +44,11 @@ def write_log(
     """A training of one epoch a loss."""
     epochs = np.arange(1, len(losses) + 1)
     table = {"step": 100 * epochs, "epoch": epochs, "train_loss": np.asarray(losses) + 0.1}
-    table |= {"valid_loss": losses, "seconds": 0.37 * epochs}
-    write_csv(results / "models" / experiment / model / "log.csv", pd.DataFrame(table))
+    table |= {"valid_loss": losses, "tokens": 9000 * epochs, "seconds": 0.37 * epochs}
+    folder = results / "models" / experiment / model
+    write_csv(folder / "log.csv", pd.DataFrame(table))
+    weights = {"dense": np.zeros((7, 11), dtype=np.float32), "bias": np.zeros(3, dtype=np.float32)}
+    (folder / "weights.safetensors").write_bytes(safetensors.numpy.save(weights))
 
 
 def write_pieces(
@@ -101,6 +107,8 @@ def write_whole(
             write_validation(results, run, of_pieces, experiment=experiment)
             nll_nats = np.linspace(60, 90, 5) + 2 * index + 3 * number
             write_heldout(results, run, nll_nats, experiment=experiment)
+            if experiment == ATTENTION and model != "markov" and not number:
+                write_probe(results, model, 1 + index % 3, 1 + index % 2)
     return results
 
 

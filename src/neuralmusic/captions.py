@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+# What all images of attention have in common.
+IMAGES = (
+    "Each row of an image is one step and shows how it shares its attention out among itself and"
+    " the steps before it: bright is more, on a logarithmic scale that all panels share. Even"
+    " attention darkens from top to bottom, where there are more steps to share among. Strips along"
+    " the edges tell what kind of event each step is. Of a model with several seeds the first is"
+    " shown."
+)
+
 CAPTIONS: dict[str, tuple[str, str]] = {
     "training_loss": (
         "Loss over training",
@@ -96,5 +105,52 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " same length, shows how much that is. Did models forget a note once it has left the window"
         " that they were trained on, the curves would rise at the dashed line. Of models with"
         " several seeds the notes of all pieces are counted.",
+    ),
+    "attention_network": (
+        "The attention network",
+        "The modules of one model as they run, from the steps that it has read to scores of every"
+        " class that the next step may be of; of the models in the table it is the first with the"
+        " most heads in all, in bold. Beside each arrow is the shape of what goes along it, taken"
+        " from the built model: steps and, after the embedding, numbers a step. Filled boxes have"
+        " weights. Each half of a block normalises what it reads and adds what it makes to what"
+        " came in, which bent lines lead past it; where a model has several blocks they run one"
+        " after the other. In the table, width is that of the lines between blocks and"
+        " feed-forward that between a block's layers `widen` and `narrow`.",
+    ),
+    "scores_of_one_event": (
+        "What each head attends to where one note begins or ends",
+        "The models read a sequence made by hand, in which six equal note-ons (left) or note-offs"
+        " (right) stand among equal time shifts. "
+        + IMAGES
+        + " A bright or dark column below the note events is a head that attends to them, or"
+        " avoids them, whichever step it stands at; a band beside them is what the events attend"
+        " to. As all time shifts are the same event, what else varies comes from position alone."
+        " Comparing left and right shows whether a head treats the two kinds alike.",
+    ),
+    "scores_of_two_events": (
+        "What each head attends to between a note's beginning and its end",
+        "The models read a sequence made by hand, in which six note-ons and, later, six note-offs"
+        " of the same pitch stand among equal time shifts. "
+        + IMAGES
+        + " Where the row of the note-offs meets the column of the note-ons is what the"
+        " ends of the note give its beginnings: brighter than around it in a head that looks for"
+        " what it has to end.",
+    ),
+    "scores_of_early_layer": (
+        "What the first block attends to in a real piece",
+        "Every head of the first block of each model, on the beginning of the first test piece. "
+        + IMAGES
+        + " Lines parallel to the diagonal are attention at a fixed distance, columns are steps"
+        " that all later ones attend to, and columns that follow the colours of the strip are"
+        " attention to a kind of event.",
+    ),
+    "scores_of_late_layer": (
+        "What the last block attends to in a real piece",
+        "Every head of the last block of each model that has more than one, on the beginning of"
+        " the first test piece. What a step holds here is no longer its event alone: the blocks"
+        " before have mixed in what they attended to. "
+        + IMAGES
+        + " Compare with the first block: patterns that follow positions, distances or kinds of"
+        " event may be there, or others.",
     ),
 }

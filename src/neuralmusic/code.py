@@ -20,7 +20,7 @@ LISTED = {
     "train": ["train.py", "likelihood.py", "seeds.py", "vocabulary.py"],
     "sample": ["sample.py", "likelihood.py", "midi.py", "notes.py", "seeds.py", "vocabulary.py"],
     "score": ["score.py", "likelihood.py", "vocabulary.py"],
-    "probe": ["probe.py", "likelihood.py", "vocabulary.py"],
+    "probe": ["probe.py", "probe_steps.py", "likelihood.py", "vocabulary.py"],
 }
 # The others take seconds: all that they import counts.
 FOLLOWED = {

@@ -12,10 +12,17 @@ from matplotlib.figure import Figure
 from neuralmusic import jobs
 from neuralmusic.compare import experiment_params
 from neuralmusic.files import InputError, writing
+from neuralmusic.plots.attention import (
+    scores_of_early_layer,
+    scores_of_late_layer,
+    scores_of_one_event,
+    scores_of_two_events,
+)
 from neuralmusic.plots.distances import distance_densities
 from neuralmusic.plots.events import events_and_pianoroll
 from neuralmusic.plots.library import pianoroll_of_library
 from neuralmusic.plots.loss import training_loss
+from neuralmusic.plots.network import attention_network
 from neuralmusic.plots.pianoroll import pianorolls
 from neuralmusic.plots.run import Run
 from neuralmusic.plots.stuck import deteriorating_sample, stuck_by_age
@@ -35,6 +42,11 @@ KINDS: dict[str, Callable[[Run], Figure]] = {
     "events_and_pianoroll": events_and_pianoroll,
     "deteriorating_sample": deteriorating_sample,
     "stuck_by_age": stuck_by_age,
+    "attention_network": attention_network,
+    "scores_of_one_event": scores_of_one_event,
+    "scores_of_two_events": scores_of_two_events,
+    "scores_of_early_layer": scores_of_early_layer,
+    "scores_of_late_layer": scores_of_late_layer,
 }
 
 

@@ -277,6 +277,7 @@ def _comparison(params: dict, experiment: str) -> dict:
         "dataset": settings["dataset"],
         "models": list(settings["models"]),
         "runs": {model: runs_of(settings, model) for model in settings["models"]},
+        "probed": probed_models(settings),
         "pieces": settings["sampling"]["pieces"],
         "sample_seconds": settings["sampling"]["seconds"],
         "representation": settings["representation"],

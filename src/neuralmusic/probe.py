@@ -1,7 +1,6 @@
 """What a model attends to, and what it is built of: the inside of an attention model, as data.
 
-Probes are short sequences made by hand in which only the events of one pitch stand out (thesis
-§5.5.3, figures 5.15 and 5.16); beside them stands the beginning of a real piece.
+It attends to the probes of `probe_steps` and to the beginning of a real piece.
 """
 
 from __future__ import annotations
@@ -19,19 +18,9 @@ from neuralmusic.files import InputError, to_json, write_text, writing
 from neuralmusic.likelihood import gather
 from neuralmusic.models.model import Model
 from neuralmusic.prepare import load_encoded
+from neuralmusic.probe_steps import PIECE, PITCH, PROBE_STEPS, PROBES, steps_of
 from neuralmusic.representations import events
 from neuralmusic.vocabulary import vocabulary_of
-
-PITCH = 50
-EARLY, LATE = range(10, 16), range(50, 56)  # where the probes have their events
-PROBE_STEPS = 64
-# Of each probe: what it has at which steps; everything else is the commonest time shift.
-PROBES: dict[str, list[tuple[int, range]]] = {
-    "note_on": [(events.NOTE_ON + PITCH, EARLY)],
-    "note_off": [(events.NOTE_OFF + PITCH, EARLY)],
-    "both": [(events.NOTE_ON + PITCH, EARLY), (events.NOTE_OFF + PITCH, LATE)],
-}
-PIECE = "piece"  # the real one beside them
 
 
 @runtime_checkable
@@ -87,11 +76,7 @@ def probe_inputs(
     shifts = slice(events.TIME_SHIFT, events.VELOCITY)
     rest = events.TIME_SHIFT + int(counts[shifts].argmax())
     length = min(PROBE_STEPS, window_steps)
-    found: dict[str, np.ndarray] = {}
-    for name, parts in PROBES.items():
-        found[name] = np.full(length, rest, dtype=np.int64)
-        for event, where in parts:
-            found[name][[step for step in where if step < length]] = event
+    found = {name: steps_of(name, rest, length) for name in PROBES}
     test = load_encoded(encoded, "test")
     if not test.names:
         raise InputError(f"{encoded} has no test piece to show attention on")

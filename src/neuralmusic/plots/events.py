@@ -40,7 +40,7 @@ def events_and_pianoroll(run: Run) -> Figure:
     pitch_axis([above], *pitch_range({REAL: notes}))
     above.set(xlim=(0, SECONDS), xlabel="time (seconds)")
     above.set_title(f"as a pianoroll: {len(notes)} notes")
-    times = np.unique(at[np.isin(_kinds(sequence), (ON, OFF))])
+    times = np.unique(at[np.isin(kinds_of(sequence), (ON, OFF))])
     above.set_xticks(np.arange(0, SECONDS + 0.01, 0.25))
     above.grid(axis="x", visible=False)
     for time in times:
@@ -79,7 +79,8 @@ def _beginning_of_first_test_piece(run: Run) -> tuple[str, NoteList]:
     return piece, one_per_key(moved.cut(SECONDS))
 
 
-def _kinds(sequence: np.ndarray) -> np.ndarray:
+def kinds_of(sequence: np.ndarray) -> np.ndarray:
+    """The kind of each event, in the words of a legend."""
     bounds = [events.NOTE_OFF, events.TIME_SHIFT, events.VELOCITY]
     return np.array([ON, OFF, SHIFT, LOUDNESS])[np.searchsorted(bounds, sequence, side="right")]
 
@@ -101,7 +102,7 @@ def _draw_boxes(axes: Axes, sequence: np.ndarray, at: np.ndarray, down: int, rat
     if not len(sequence):
         say(axes, "no events")
     words = {ON: "on", OFF: "off", SHIFT: "shift", LOUDNESS: "velocity"}
-    for index, (event, kind) in enumerate(zip(sequence.tolist(), _kinds(sequence), strict=True)):
+    for index, (event, kind) in enumerate(zip(sequence.tolist(), kinds_of(sequence), strict=True)):
         row, column = divmod(index, ACROSS)
         face, text = COLOURS[str(kind)]
         axes.add_patch(
