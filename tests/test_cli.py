@@ -63,7 +63,8 @@ def test_the_line_from_files_to_measures(experiment, tmp_path, capsys):
     run("split", of_dataset["split"], splits, notes=notes)
     representation = {"representation": resolved["experiments"][experiment]["representation"]}
     run("encode", representation, encoded, notes=notes, splits=splits)
-    params = job("basic", experiment)
+    model_name = next(iter(EXPERIMENTS[experiment]["models"]))
+    params = job(model_name, experiment)
     run("train", params, model, encoded=encoded, checkpoint=line / "checkpoint.pt")
     assert not (line / "checkpoint.pt").exists()  # the training is over
     run("sample", params, samples, model=model, encoded=encoded)
@@ -72,7 +73,7 @@ def test_the_line_from_files_to_measures(experiment, tmp_path, capsys):
     folders = [samples, real]
     for other in SAMPLED_ANEW:  # the same weights, sampled in another way
         if EXPERIMENTS[other]["weights_of"] == experiment:
-            run("sample", job("basic", other), line / other, model=model, encoded=encoded)
+            run("sample", job(model_name, other), line / other, model=model, encoded=encoded)
             folders.insert(0, line / other)
     run("score", params, line / "scores", model=model, encoded=encoded)
     for folder in folders:

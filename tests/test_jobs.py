@@ -57,6 +57,15 @@ def of(verbs, experiment: str, models) -> set[tuple[str, str]]:
     return {(verb, f"{experiment}/{model}") for verb in verbs for model in models}
 
 
+def of_model(verbs, experiment: str, model: str) -> set[tuple[str, str]]:
+    """Such jobs of all runs of a model; with those of all verbs its probe, where it has one."""
+    own = EXPERIMENTS[experiment]
+    found = of(verbs, experiment, jobs.runs_of(own, model))
+    if set(verbs) == ALL_VERBS and model in jobs.probed_models(own):
+        found |= of({"probe"}, experiment, [model])
+    return found
+
+
 def verbs_of(found: set[tuple[str, str]]) -> set[str]:
     return {verb for verb, _ in found}
 
@@ -65,15 +74,16 @@ def verbs_of(found: set[tuple[str, str]]) -> set[str]:
 def test_a_models_setting_is_in_that_models_jobs_only(experiment, model):
     settings = PARAMS["experiments"][experiment]["models"][model]["settings"]
     for key, value in settings.items():
-        other = not value if isinstance(value, bool) else value + 1
+        other = not value if isinstance(value, bool) else "other"
+        other = value + 1 if type(value) in (int, float) else other
         after = edited("experiments", experiment, "models", model, "settings", key, value=other)
-        assert changed_jobs(after) == of(ALL_VERBS, experiment, [model])
+        assert changed_jobs(after) == of_model(ALL_VERBS, experiment, model)
 
 
 @pytest.mark.parametrize(("experiment", "model"), ENTRIES)
 def test_a_models_training_is_in_that_models_jobs_only(experiment, model):
     after = edited("experiments", experiment, "models", model, "training", "epochs", value=77)
-    assert changed_jobs(after) == of(ALL_VERBS, experiment, [model])
+    assert changed_jobs(after) == of_model(ALL_VERBS, experiment, model)
 
 
 @pytest.mark.parametrize(("experiment", "model"), ENTRIES)
@@ -81,7 +91,7 @@ def test_how_a_model_is_sampled_trains_and_scores_nothing(experiment, model):
     keys = ("temperature", "top_k", "top_p", "threshold", "grammar", "max_steps_per_second")
     for key in keys:
         after = edited("experiments", experiment, "models", model, "sampling", key, value=0.5)
-        assert changed_jobs(after) == of({"sample"}, experiment, [model])
+        assert changed_jobs(after) == of_model({"sample"}, experiment, model)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -106,7 +116,7 @@ def test_a_model_removed_changes_the_tables_and_no_other_model(experiment, model
     of_tables = {name: jobs.experiments_of(name, PARAMS) for name in jobs.TABLES}
     tables = {("tabulate", name) for name, of in of_tables.items() if experiment in of}
     figures = {("draw", name) for name, (_, of) in jobs.FIGURES.items() if of == experiment}
-    gone = of(ALL_VERBS, experiment, [model])
+    gone = of_model(ALL_VERBS, experiment, model)
     assert found == gone | tables | figures | {("judge", "claims")}
     assert not gone & set(jobs.all_jobs(after))
 
@@ -131,10 +141,11 @@ def test_the_models_that_have_one_run_are_those_that_are_counted(experiment, mod
 
 @pytest.mark.parametrize("experiment", TRAINED)
 def test_more_seeds_are_jobs_of_their_own_and_change_no_other(experiment):
-    after = resolved_with(f"experiments.{experiment}.seeds", 2)
+    seeds = EXPERIMENTS[experiment]["seeds"] + 1
+    after = resolved_with(f"experiments.{experiment}.seeds", seeds)
     found = changed_jobs(after)
     models = EXPERIMENTS[experiment]["models"]
-    runs = [f"{model}.2" for model in models if models[model]["family"] != "markov"]
+    runs = [f"{model}.{seeds}" for model in models if models[model]["family"] != "markov"]
     new = of(ALL_VERBS, experiment, runs)
     for other in SAMPLED_ANEW:
         if EXPERIMENTS[other]["weights_of"] == experiment:
@@ -226,7 +237,7 @@ def test_without_the_experiment_that_samples_anew_all_else_is_as_it_was(experime
 def test_where_models_compute_is_in_their_jobs(key):
     found = changed_jobs(edited(key, value=7))
     for experiment, model in ENTRIES:
-        assert of(ALL_VERBS, experiment, [model]) <= found
+        assert of_model(ALL_VERBS, experiment, model) <= found
     assert not {verb for verb, _ in found} & {"fetch", "convert", "split", "encode"}
 
 
@@ -247,8 +258,10 @@ def test_a_datasets_number_is_in_the_job_that_uses_it():
 
 def test_stretches_are_encoded_and_trained_on():
     """They change the corpus and how it is read, and nothing before."""
-    path = "experiments.polyphonic_events.representation.stretches"
-    found = changed_jobs(resolved_with(path, [0.95, 1.0, 1.05]))
+    raw = copy.deepcopy(RAW)
+    for experiment in ("polyphonic_events", "attention"):  # which share their encoded corpus
+        raw["experiments"][experiment]["representation"]["stretches"] = [0.95, 1.0, 1.05]
+    found = changed_jobs(config.resolve(raw, SCHEMA))
     assert ("encode", "bach_chorales.events") in found
     assert ("encode", "bach_chorales.pianoroll") not in found
     assert of({"train"}, "polyphonic_events", EXPERIMENTS["polyphonic_events"]["models"]) <= found

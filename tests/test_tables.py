@@ -25,8 +25,10 @@ from tests.constructed import (
     write_heldout,
     write_metrics,
 )
+from tests.whole import write_log
 
 EVENTS, PIANOROLL, GRAMMAR = "polyphonic_events", "polyphonic_pianoroll", "polyphonic_grammar"
+ATTENTION = "attention"
 SET_TABLES = ["table_5_1", "table_5_2", "table_5_3"]
 POLYPHONIC = ["table_5_4", "table_5_5", "table_5_6"]
 # emb is like the real pieces, attn_res_emb hardly less, markov far and basic farther.
@@ -43,11 +45,14 @@ def results(tmp_path):
         # Each model better than the one before it in the list; basic is markov's equal.
         factor = 1.2 if model in ("markov", "basic") else 1.0 - 0.05 * index
         write_heldout(tmp_path, model, hard * (factor + generator.normal(0, 0.01, 30)))
-    for experiment in (EVENTS, PIANOROLL, GRAMMAR):
+    for experiment in (EVENTS, PIANOROLL, GRAMMAR, ATTENTION):
         write_all_metrics(tmp_path, TILTS, experiment=experiment)
-    for experiment in (EVENTS, PIANOROLL):
+    for experiment in (EVENTS, PIANOROLL, ATTENTION):
         for model in MODELS:
             write_heldout(tmp_path, model, hard, experiment=experiment)
+    for experiment in ("monophonic", EVENTS, PIANOROLL, ATTENTION):
+        for model in MODELS:
+            write_log(tmp_path, model, [1.0, 0.5, 0.75], experiment=experiment)
     return tmp_path
 
 
@@ -305,8 +310,9 @@ def test_heldout_loss_says_what_a_step_is_and_skips_models_trained_elsewhere(res
         "monophonic",
         EVENTS,
         PIANOROLL,
+        ATTENTION,
     ]
-    mono, events, pianoroll = text(results, "heldout_nll").split("# Held-out loss, ")[1:]
+    mono, events, pianoroll, _ = text(results, "heldout_nll").split("# Held-out loss, ")[1:]
     assert "in nats per step, every" in mono and "| nats per step |" in mono
     assert "in nats per event, every" in events and "| nats per event |" in events
     assert "in nats per frame (summed over 88 keys), every" in pianoroll

@@ -37,9 +37,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     "table_5_8": (ATTENTION,),
     "table_5_9": (ATTENTION,),
     "grammar": (GRAMMAR,),
-    "training": (),
     "heldout_nll": (),
     "sample_character": (),
+    "training": (),
 }
 # The kind of each figure (see `figures.KINDS`), and the experiment that it is of.
 FIGURES: dict[str, tuple[str, str]] = {

@@ -122,8 +122,8 @@ def _experiment(
 
 def tables_of(experiment: str, own: Mapping[str, Any]) -> list[str]:
     """The tables with a page of an experiment: those of all, and then its own."""
-    # The models of another experiment have their held-out loss there.
-    of_others = {"heldout_nll"} if own.get("weights_of") else set()
+    # The models of another experiment have their training and held-out loss there.
+    of_others = {"heldout_nll", "training"} if own.get("weights_of") else set()
     of_all = [name for name, of in jobs.TABLES.items() if not of and name not in of_others]
     return of_all + [name for name, of in jobs.TABLES.items() if experiment in of]
 

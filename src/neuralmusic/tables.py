@@ -206,7 +206,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any], Path], Table]] = {
     "table_5_8": partial(set_table, "table_5_8", used_pitches),
     "table_5_9": distance_to_real,
     "grammar": grammar,
-    "training": training,
     "heldout_nll": heldout_nll,
     "sample_character": sample_character,
+    "training": training,
 }

@@ -64,6 +64,7 @@ rule judge:
         metrics=all_sets("results/metrics"),
         samples=all_sets("results/samples"),
         models=trained_models("results/models"),
+        scores=trained_models("results/scores"),
     output:
         multiext("results/claims", ".csv", ".params.json"),
     log:
