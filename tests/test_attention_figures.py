@@ -275,3 +275,10 @@ def test_the_built_decoder_is_what_the_diagram_knows(results, blocks, heads, obj
     network = read_network(run_of(NETWORK, results), "plain")
     assert (network.blocks, network.heads) == (blocks, heads)
     render(drawing(NETWORK, results, ["plain"]))
+
+
+def test_legend_is_not_wider_than_a_single_panel_allows(results):
+    figure = drawing(EARLY, results, ["plain"])
+    figure.draw_without_rendering()
+    assert len(panels(figure)) == 1
+    assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1

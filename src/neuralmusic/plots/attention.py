@@ -36,7 +36,7 @@ DOTS = 160  # the style's dots an inch; a cell of an image is a whole number of 
 SMALL, PROBE_SIDE, PIECE_SIDE = 1.28, 1.7, 2.6  # about how wide a panel is, in inches
 # Around panels, in inches.
 LEFT, BETWEEN, RIGHT, TOP, HEADING, HEADER, TITLE = 0.66, 0.12, 0.16, 0.42, 0.3, 0.24, 0.19
-TICKS, LABEL, BOTTOM, NARROWEST = 0.26, 0.16, 0.96, 7.6
+TICKS, LABEL, BOTTOM, NARROWEST = 0.26, 0.16, 0.96, 8.8
 
 
 @dataclass(frozen=True)
