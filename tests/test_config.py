@@ -111,6 +111,21 @@ def test_an_experiment_with_anothers_weights_is_that_other_but_for_its_sampling(
             assert resolved[name]["models"][model] == entry | {"sampling": sampling}
 
 
+def test_a_scale_can_have_other_seeds_which_whoever_samples_the_models_has_too():
+    raw = copy.deepcopy(RAW)
+    name, base = next((name, own["weights_of"]) for name, own in ANEW.items())
+    raw["experiments"][base]["seeds"] = 3
+    raw["scales"]["smoke"]["experiments"][base]["seeds"] = 2
+    for scale, seeds in (("default", 3), ("smoke", 2)):
+        resolved = config.resolve(raw | {"scale": scale}, SCHEMA)["experiments"]
+        assert resolved[base]["seeds"] == resolved[name]["seeds"] == seeds
+
+
+@pytest.mark.parametrize("seeds", [0, 1.5, None])
+def test_seeds_are_a_number_of_trainings(seeds):
+    assert "experiments.monophonic.seeds: " in complaint("experiments.monophonic.seeds", seeds)
+
+
 def test_what_one_model_of_the_base_is_sampled_with_is_kept():
     raw = copy.deepcopy(RAW)
     name, own = next(iter(ANEW.items()))
@@ -145,7 +160,9 @@ def test_weights_of_an_experiment_that_trains_none_are_named(base):
     assert f"  scales.smoke.{path}: there is no experiment {base!r}" in told(raw)
 
 
-@pytest.mark.parametrize("key", ["training", "models", "families", "representation", "dataset"])
+@pytest.mark.parametrize(
+    "key", ["training", "models", "families", "representation", "dataset", "seeds"]
+)
 def test_what_only_training_could_change_is_refused_beside_weights_of(key):
     """It would be in force for sampling, and untrue of the weights."""
     name, own = next(iter(ANEW.items()))

@@ -9,11 +9,14 @@ import pytest
 
 from neuralmusic import config, jobs
 from neuralmusic.__main__ import VERBS
+from neuralmusic.checkpoint import build_model
 from neuralmusic.code import PACKAGE, code_of
 from neuralmusic.datasets import DATASETS
 from neuralmusic.files import InputError, to_json
 from neuralmusic.models import MODELS
+from neuralmusic.models.model import Counted
 from neuralmusic.representations import REPRESENTATIONS
+from tests import tiny
 from tests.tiny import ENTRIES, EXPERIMENTS, PARAMS, RAW, SAMPLED_ANEW, SCHEMA, TRAINED
 
 REPORT = ("report", "report")
@@ -106,6 +109,60 @@ def test_a_model_removed_changes_the_tables_and_no_other_model(experiment, model
     gone = of(ALL_VERBS, experiment, [model])
     assert found == gone | tables | figures | {("judge", "claims")}
     assert not gone & set(jobs.all_jobs(after))
+
+
+# Models of several seeds.
+
+
+def test_a_run_has_a_name_of_its_own_and_the_first_the_models():
+    own = {"models": {"basic": {"family": "rnn"}, "m": {"family": "markov"}}, "seeds": 3}
+    assert jobs.runs_of(own, "basic") == ["basic", "basic.2", "basic.3"]
+    assert jobs.runs_of(own, "m") == ["m"]
+    assert jobs.all_runs(own) == ["basic", "basic.2", "basic.3", "m"]
+    assert [jobs.model_of(run) for run in jobs.all_runs(own)] == ["basic"] * 3 + ["m"]
+
+
+@pytest.mark.parametrize(("experiment", "model"), ENTRIES)
+def test_the_models_that_have_one_run_are_those_that_are_counted(experiment, model):
+    own = EXPERIMENTS[experiment] | {"seeds": 2}
+    is_counted = isinstance(build_model(tiny.job(model, experiment)), Counted)
+    assert len(jobs.runs_of(own, model)) == (1 if is_counted else 2)
+
+
+@pytest.mark.parametrize("experiment", TRAINED)
+def test_more_seeds_are_jobs_of_their_own_and_change_no_other(experiment):
+    after = resolved_with(f"experiments.{experiment}.seeds", 2)
+    found = changed_jobs(after)
+    models = EXPERIMENTS[experiment]["models"]
+    runs = [f"{model}.2" for model in models if models[model]["family"] != "markov"]
+    new = of(ALL_VERBS, experiment, runs)
+    for other in SAMPLED_ANEW:
+        if EXPERIMENTS[other]["weights_of"] == experiment:
+            new |= of({"sample", "evaluate"}, other, runs)
+    assert verbs_of(found - new) == {"tabulate", "draw", "judge"}
+    assert new == found & set(jobs.all_jobs(after)) - set(jobs.all_jobs(PARAMS))
+    tables = {("tabulate", n) for n in jobs.TABLES if experiment in jobs.experiments_of(n, PARAMS)}
+    assert {item for item in found if item[0] == "tabulate"} == tables
+
+
+def test_a_run_differs_from_the_first_in_its_name_alone():
+    after = resolved_with("experiments.monophonic.seeds", 2)
+    for verb in jobs.MODEL_FOLDERS:
+        first, second = (
+            jobs.model_parameters(after, "monophonic", run, verb) for run in ("emb", "emb.2")
+        )
+        assert first == jobs.model_parameters(PARAMS, "monophonic", "emb", verb)
+        assert second == first | {"model": "emb.2"}
+    _, copied = jobs.all_jobs(after)["train", "monophonic/emb.2"]
+    assert copied == "results/models/monophonic/emb.2/params.json"
+
+
+def test_what_compares_models_knows_their_runs():
+    after = resolved_with("experiments.polyphonic_events.seeds", 2)
+    given, _ = jobs.all_jobs(after)["tabulate", "grammar"]
+    for experiment in ("polyphonic_events", "polyphonic_grammar"):
+        runs = given["experiments"][experiment]["runs"]
+        assert runs["emb"] == ["emb", "emb.2"] and runs["markov"] == ["markov"]
 
 
 # An experiment that samples another's models.
@@ -357,6 +414,17 @@ def test_what_no_model_made_is_stale(workflow):
     found = {p.as_posix() for p in jobs.stale_outputs(fewer)}
     markov = {f"results/{folder}/monophonic/markov" for folder in jobs.MODEL_FOLDERS.values()}
     assert found == set(stale) | markov
+
+
+def test_runs_of_fewer_seeds_are_stale(workflow):
+    two = resolved_with("experiments.monophonic.seeds", 2)
+    for _, copied in jobs.all_jobs(two).values():
+        Path(copied).parent.mkdir(parents=True, exist_ok=True)
+        Path(copied).write_text("{}")
+    assert jobs.stale_outputs(two) == []
+    found = {p.as_posix() for p in jobs.stale_outputs(PARAMS)}
+    assert "results/models/monophonic/basic.2" in found
+    assert all(name.endswith(".2") and "/monophonic/" in name for name in found)
 
 
 # Code.

@@ -135,6 +135,17 @@ def test_samples_say_which_primers_they_continue(corpora, tmp_path):
     )[0]
 
 
+def test_every_run_of_a_model_draws_its_own_numbers_after_the_same_primers(corpora, tmp_path):
+    model = untrained(job("basic"), tmp_path / "model")
+    for run in ("basic", "basic.2"):  # of the same weights, so that only the draws differ
+        sample(job(run), model, corpora["monophonic"], tmp_path / run)
+    first, second = (table(tmp_path / run) for run in ("basic", "basic.2"))
+    columns = ["primer_piece", "primer_start_step"]
+    assert first[columns].equals(second[columns])
+    files = [(tmp_path / run / "0000.mid").read_bytes() for run in ("basic", "basic.2")]
+    assert files[0] != files[1]
+
+
 def test_an_experiment_that_samples_anothers_models_differs_from_it(corpora, tmp_path):
     """By what it changes, and by nothing else; it draws numbers of its own."""
     for experiment in SAMPLED_ANEW:

@@ -35,6 +35,7 @@ from neuralmusic.vocabulary import Bits, Classes, Vocabulary, vocabulary_of
 from tests.constructed import melody
 from tests.tiny import (
     ENTRIES,
+    EXPERIMENTS,
     KINDS,
     TRAINED,
     contents,
@@ -86,13 +87,22 @@ def test_training_writes_weights_and_what_it_saw(experiment, name, objective, co
     out = trained(params, corpora[experiment], tmp_path)
     assert set(contents(out)) == {"weights.safetensors", "log.csv", "validation.csv"}
     log, validation = (pd.read_csv(out / f"{file}.csv") for file in ("log", "validation"))
-    assert list(log) == LOG_COLUMNS == ["step", "epoch", "train_loss", "valid_loss", "seconds"]
+    columns = ["step", "epoch", "train_loss", "valid_loss", "tokens", "seconds"]
+    assert list(log) == LOG_COLUMNS == columns
     assert list(validation) == VALIDATION_COLUMNS == ["epoch", "piece", "steps", "nll_nats"]
     counted = is_counted(experiment, name)
     epochs = 1 if counted else 3
     assert log["epoch"].tolist() == list(range(1, epochs + 1))
     assert log["step"].tolist() == ([1] if counted else [3, 6, 9])  # 24 windows, 8 a step
     assert log["seconds"].is_monotonic_increasing
+    train = load_encoded(corpora[experiment], "train").pieces
+    if counted:
+        assert log["tokens"].tolist() == [sum(map(len, train))]
+    elif objective == "last":
+        assert log["tokens"].tolist() == [24, 48, 72]
+    else:  # windows of 8 steps; a piece may be shorter
+        each = log["tokens"].diff().fillna(log["tokens"])
+        assert each.between(24 * min(8, *map(len, train)), 24 * 8).all()
     valid = load_encoded(corpora[experiment], "valid").pieces
     assert validation["piece"].tolist() == ["valid0.mid", "valid1.mid"] * epochs
     assert validation["steps"].tolist() == [len(piece) for piece in valid] * epochs
@@ -145,10 +155,14 @@ def test_training_lowers_the_loss(experiment, name, objective, corpora, tmp_path
 def test_a_tune_learned_by_heart_is_played_on(experiment, tmp_path):
     """From notes to a corpus, through training and sampling, to notes: in every representation."""
     name = next(name for e, name in ENTRIES if e == experiment and not is_counted(e, name))
+    is_decoder = EXPERIMENTS[experiment]["models"][name]["family"] == "decoder"
     more = {"window_steps": 32, "epochs": 20, "windows_per_epoch": 64, "learning_rate": 0.02}
     more |= {"schedule": "constant"}
+    if is_decoder:
+        more |= {"epochs": 40, "learning_rate": 0.01, "schedule": "one_cycle"}
     params = job(name, experiment, more | {"transpose_semitones": [0, 0], "stuck_share": 0})
     params["settings"] |= {"hidden_size": 32}
+    params["settings"] |= {"feed_forward_size": 32} if is_decoder else {}
     rate = params["representation"]["steps_per_second"]
     representation = REPRESENTATIONS[params["representation"]["name"]]
     unit = round(rate / 8) / rate  # about an eighth of a second, and on the grid
@@ -198,6 +212,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
     assert comparable(trained(params, encoded, tmp_path, "two")) == one
     other = comparable(trained(params | {"seed": 7}, encoded, tmp_path, "other"))
     assert all(other[file] != one[file] for file in one)
+
+
+def test_every_run_of_a_model_has_weights_of_its_own(corpora, tmp_path):
+    first, second = (
+        comparable(trained(job(run), corpora["monophonic"], tmp_path, run))
+        for run in ("basic", "basic.2")
+    )
+    assert all(second[file] != first[file] for file in first)
 
 
 def with_dropout(params: dict) -> dict:

@@ -55,13 +55,24 @@ def shown(
     return figures | {"judge/claims", "report/report"}
 
 
+def runs_of(experiment: str, model: str) -> list[str]:
+    """The trainings of a model: at the smoke scale two of the events' gradient-trained ones."""
+    has_two = experiment in (EVENTS, GRAMMAR) and model != "markov"
+    return [model, f"{model}.2"] if has_two else [model]
+
+
+def of_runs(verbs: tuple[str, ...], experiment: str, runs: list[str]) -> set[str]:
+    return {f"{verb}/{experiment}.{run}" for verb in verbs for run in runs}
+
+
 def of_model(experiment: str, model: str) -> set[str]:
     """All jobs that a change of one model executes."""
-    own = {f"{verb}/{experiment}.{model}" for verb in ("train", "score", "sample", "evaluate")}
+    runs = runs_of(experiment, model)
+    own = of_runs(("train", "score", "sample", "evaluate"), experiment, runs)
     touched = [experiment]
     if experiment == EVENTS:  # whose models the grammar experiment samples
         touched.append(GRAMMAR)
-        own |= {f"{verb}/{GRAMMAR}.{model}" for verb in ("sample", "evaluate")}
+        own |= of_runs(("sample", "evaluate"), GRAMMAR, runs)
     return own | tables_of(*touched) | shown(*touched)
 
 
@@ -148,9 +159,8 @@ def test_changed_sampling_trains_nothing(checkout):
     edit(checkout / "params.yaml", "grammar: true", "grammar: true\n      temperature: 0.9")
     counted = Jobs(checkout)
     with_dvc(checkout)
-    own = {
-        f"{verb}/{GRAMMAR}.{model}" for verb in ("sample", "evaluate") for model in MODELS[GRAMMAR]
-    }
+    runs = [run for model in MODELS[GRAMMAR] for run in runs_of(GRAMMAR, model)]
+    own = of_runs(("sample", "evaluate"), GRAMMAR, runs)
     tables = tables_of(GRAMMAR) - {"tabulate/heldout_nll"}
     assert counted.ran() == own | tables | shown(GRAMMAR)
 
@@ -162,8 +172,11 @@ def test_edited_family_executes_its_models_only(checkout):
     planned = snakemake(checkout, "--dry-run")
     for experiment, models in MODELS.items():
         for model in models if experiment != GRAMMAR else []:
-            due = f"output: results/models/{experiment}/{model}\n" in planned
-            assert due == (model != "markov")
+            due = [
+                f"output: results/models/{experiment}/{name}\n" in planned
+                for name in runs_of(experiment, model)
+            ]
+            assert all(due) if model != "markov" else not any(due)
     family.write_text(untouched)
     # The representation is code of its own experiments: its transposition is in their training.
     pianoroll = checkout / "src/neuralmusic/representations/pianoroll.py"
@@ -172,6 +185,25 @@ def test_edited_family_executes_its_models_only(checkout):
     assert "output: results/models/polyphonic_pianoroll/basic\n" in planned
     assert "output: results/models/polyphonic_events/basic\n" not in planned
     assert "output: results/models/monophonic/basic\n" not in planned
+
+
+def test_another_seed_executes_its_own_jobs_only(checkout):
+    edit(checkout / "params.yaml", "seeds: 2", "seeds: 3")
+    counted = Jobs(checkout)
+    with_snakemake(checkout)
+    compared = tables_of(EVENTS, GRAMMAR)
+    compared |= shown(EVENTS, GRAMMAR, inputs=("samples", "metrics", "models", "notes"))
+    new = of_runs(("train", "score", "sample", "evaluate"), EVENTS, ["basic.3"])
+    new |= of_runs(("sample", "evaluate"), GRAMMAR, ["basic.3"])
+    assert counted.ran() == new | compared
+    # Back to what was: nothing is made but what compares the runs, and the third is swept away.
+    edit(checkout / "params.yaml", "seeds: 3", "seeds: 2")
+    counted = Jobs(checkout)
+    with_snakemake(checkout)
+    assert counted.ran() == compared
+    make(checkout, "sweep")
+    assert not list((checkout / "results").glob("*/*/basic.3"))
+    assert len(list((checkout / "results").glob("*/*/basic.2"))) == 6
 
 
 def test_removed_model_leaves_every_table(checkout):
@@ -198,7 +230,11 @@ def test_clone_pulls_and_goes_on(checkout, tmp_path):
     commit_all(checkout)
     clone = tmp_path / "clone"
     run(["git", "clone", "-q", str(checkout), str(clone)], tmp_path)
-    trained = sum(len(models) for name, models in MODELS.items() if name != GRAMMAR)
+    trained = sum(
+        len(runs_of(name, model))
+        for name, models in MODELS.items()
+        for model in (models if name != GRAMMAR else [])
+    )
     # The tables come with the code; all that they are made from is due all the same.
     assert snakemake(clone, "--dry-run").count("rule train:") == trained
     make(clone, "pull")

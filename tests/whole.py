@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import safetensors.numpy
 
 from neuralmusic.files import write_csv, write_text
 from neuralmusic.jobs import ATTENTION
@@ -17,6 +18,7 @@ from tests.constructed import (
     MODELS,
     drawn,
     melody,
+    runs_of,
     write_heldout,
     write_metrics,
     write_note_ends,
@@ -42,8 +44,11 @@ def write_log(
     """A training of one epoch a loss."""
     epochs = np.arange(1, len(losses) + 1)
     table = {"step": 100 * epochs, "epoch": epochs, "train_loss": np.asarray(losses) + 0.1}
-    table |= {"valid_loss": losses, "seconds": 0.37 * epochs}
-    write_csv(results / "models" / experiment / model / "log.csv", pd.DataFrame(table))
+    table |= {"valid_loss": losses, "tokens": 9000 * epochs, "seconds": 0.37 * epochs}
+    folder = results / "models" / experiment / model
+    write_csv(folder / "log.csv", pd.DataFrame(table))
+    weights = {"dense": np.zeros((7, 11), dtype=np.float32), "bias": np.zeros(3, dtype=np.float32)}
+    (folder / "weights.safetensors").write_bytes(safetensors.numpy.save(weights))
 
 
 def write_pieces(
@@ -80,26 +85,30 @@ def write_whole(
     pieces: int = 6,
     *,
     experiment: str = "monophonic",
+    seeds: int = 1,
 ) -> Path:
-    """Every model of an experiment, and the real pieces."""
+    """Every run of every model of an experiment, and the real pieces."""
     *_, weights_of = EXPERIMENTS[experiment]
-    for index, model in enumerate(["real", *models], start=-1):
-        made = drawn(1000 if model == "real" else index, pieces, tilt=0.1 * max(index, 0))
-        if experiment != "monophonic":
-            made = [in_octaves(piece) for piece in made]
-        stuck_every = None if model == "real" or experiment == "monophonic" else 9 + index
-        write_pieces(results, model, made, experiment=experiment, stuck_every=stuck_every)
-        if model == "real" or weights_of:
-            continue
-        epochs = 1 if model == "markov" else 5
-        losses = 0.6 + 0.02 * index + np.exp(-np.arange(epochs) / 2)
-        write_log(results, model, losses, experiment=experiment)
-        of_pieces = losses[:, None] + np.linspace(-0.1, 0.1, 4)
-        write_validation(results, model, of_pieces, experiment=experiment)
-        nll_nats = np.linspace(60, 90, 5) + 2 * index
-        write_heldout(results, model, nll_nats, experiment=experiment)
-        if experiment == ATTENTION and model != "markov":
-            write_probe(results, model, 1 + index % 3, 1 + index % 2)
+    runs = {"real": ["real"], **runs_of(models, seeds)}
+    for index, model in enumerate(runs, start=-1):
+        for number, run in enumerate(runs[model]):
+            drawn_by = 1000 if model == "real" else index + 100 * number
+            made = drawn(drawn_by, pieces, tilt=0.1 * max(index, 0))
+            if experiment != "monophonic":
+                made = [in_octaves(piece) for piece in made]
+            stuck_every = None if model == "real" or experiment == "monophonic" else 9 + index
+            write_pieces(results, run, made, experiment=experiment, stuck_every=stuck_every)
+            if model == "real" or weights_of:
+                continue
+            epochs = 1 if model == "markov" else 5
+            losses = 0.6 + 0.02 * index + 0.05 * number + np.exp(-np.arange(epochs) / 2)
+            write_log(results, run, losses, experiment=experiment)
+            of_pieces = losses[:, None] + np.linspace(-0.1, 0.1, 4)
+            write_validation(results, run, of_pieces, experiment=experiment)
+            nll_nats = np.linspace(60, 90, 5) + 2 * index + 3 * number
+            write_heldout(results, run, nll_nats, experiment=experiment)
+            if experiment == ATTENTION and model != "markov" and not number:
+                write_probe(results, model, 1 + index % 3, 1 + index % 2)
     return results
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from neuralmusic.claims_attention import ATTENTION_CLAIMS
 from neuralmusic.claims_monophonic import MONOPHONIC_CLAIMS
 from neuralmusic.claims_polyphonic import POLYPHONIC_CLAIMS
 from neuralmusic.evidence import Claim, Evidence, Finding, Undecidable
@@ -22,7 +23,7 @@ from neuralmusic.files import write_csv
 HELD, DID_NOT_HOLD, UNDECIDED = "held", "did not hold", "undecided"
 HEAD_COLUMNS = ["experiment", "section", "claim", "verdict", "statistic"]
 COLUMNS = [*HEAD_COLUMNS, "estimate", "ci_low", "ci_high", "numbers"]
-CLAIMS: dict[str, Claim] = MONOPHONIC_CLAIMS | POLYPHONIC_CLAIMS
+CLAIMS: dict[str, Claim] = MONOPHONIC_CLAIMS | POLYPHONIC_CLAIMS | ATTENTION_CLAIMS
 
 
 def judge(params: Mapping[str, Any], results: Path) -> None:

@@ -32,7 +32,7 @@ from neuralmusic.measures.distances import (
     mean_intra_distance,
     pairwise_distances,
 )
-from neuralmusic.measures.pitch import per_minute
+from neuralmusic.measures.pitch import fold_classes, per_minute
 from neuralmusic.seeds import order_by_hash
 
 REAL = "real"  # the pseudo-model of real pieces: the ceiling
@@ -191,9 +191,14 @@ def transition_kl(real: Resampled, model: Resampled) -> Estimate:
     )
 
 
-def inter_set_distance(model: Resampled, real: Resampled) -> Estimate:
-    """Mean distance between the pitch histograms of a piece of the model and a real one."""
-    first, second = model.metrics.pitch_per_minute, real.metrics.pitch_per_minute
+def inter_set_distance(model: Resampled, real: Resampled, folded: bool = False) -> Estimate:
+    """Mean distance between the pitch histograms of a piece of the model and a real one.
+
+    `folded`: between the histograms of pitch classes, which the thesis calls transposed pitch.
+    """
+    first, second = (of.metrics.pitch_per_minute for of in (model, real))
+    if folded:
+        first, second = fold_classes(first), fold_classes(second)
     if len(first) == 0 or len(second) == 0:
         return Estimate(float("nan"), np.full(len(model.weights), np.nan), NOT_NEGATIVE)
     sums = ((model.weights @ pairwise_distances(first, second)) * real.weights).sum(axis=1)
@@ -254,9 +259,9 @@ class Comparison:
         """KL of transitions of a model from the real pieces."""
         return self.estimate(name, partial(transition_kl, self.real))
 
-    def inter(self, name: str) -> Estimate:
+    def inter(self, name: str, folded: bool = False) -> Estimate:
         """Mean inter-set distance of a model to the real pieces."""
-        return self.estimate(name, lambda pieces: inter_set_distance(pieces, self.real))
+        return self.estimate(name, lambda pieces: inter_set_distance(pieces, self.real, folded))
 
     def character(self, name: str) -> dict[str, Estimate]:
         """Every measure of `character_estimates`."""

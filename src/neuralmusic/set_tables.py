@@ -1,8 +1,8 @@
-"""The tables of one number a set of pieces: the thesis's tables 5.1 to 5.6."""
+"""The tables of one number a set of pieces: the thesis's tables 5.1 to 5.8."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def set_table(
     for experiment in params["experiments"]:
         comparison = load_comparison(experiment, params, results)
         measured = measure(comparison)
-        thesis = _printed(name, experiment, measured)
+        thesis = printed_by_thesis(name, experiment, measured.estimates)
         for model, mean in measured.estimates.items():
             value = mean * (measured.scale or 1)
             row = [experiment, model, value.value, *value.interval()]
@@ -79,13 +79,21 @@ def set_table(
     return Table(pd.DataFrame(rows, columns=COLUMNS), pages)
 
 
-def _printed(name: str, experiment: str, measured: SetMeasure) -> dict[str, str]:
+def printed_by_thesis(name: str, experiment: str, sets: Iterable[str]) -> dict[str, str]:
     """The thesis's number of every set, as text, since it has more digits than we write of ours."""
     printed = THESIS.get(name)
     if printed is None or printed.experiment != experiment:
-        return dict.fromkeys(measured.estimates, "")
-    numbers = {model: printed.numbers.get(model, EMPTY) for model in measured.estimates}
+        return dict.fromkeys(sets, "")
+    numbers = {model: printed.numbers.get(model, EMPTY) for model in sets}
     return {model: f"{n:.10g}" if np.isfinite(n) else "" for model, n in numbers.items()}
+
+
+def source_footnote(name: str, experiment: str) -> str:
+    """Where the thesis's numbers of a table are from, nothing where it has none."""
+    printed = THESIS.get(name)
+    if printed is None or printed.experiment != experiment:
+        return ""
+    return f"Thesis: §{printed.section}, other data. {printed.remark}".strip()
 
 
 def _page(
@@ -102,10 +110,6 @@ def _page(
         value = with_interval(mean * (measured.scale or 1), measured.decimals)
         line = [model, ranking.mark(model, value)]
         lines.append(line + [number(mean.value, 3)] * is_sum + [thesis[model]])
-    printed = THESIS.get(name)
-    source = ""
-    if printed and printed.experiment == comparison.experiment:
-        source = f"Thesis: §{printed.section}, other data. {printed.remark}".strip()
     return Page(
         title=f"Table {name.removeprefix('table_').replace('_', '.')}: {measured.title},"
         f" {comparison.experiment} experiment",
@@ -118,7 +122,7 @@ def _page(
             floor_footnote(ranking),
             *measured.notes,
             sizes_footnote(comparison),
-            source,
+            source_footnote(name, comparison.experiment),
             empty_footnote(comparison, measured.estimates, measured.needs_real),
         ],
     )
@@ -143,7 +147,7 @@ def transitions(comparison: Comparison) -> SetMeasure:
         estimates=estimates,
         scores=estimates,
         notes=[
-            _half_against_half(comparison),
+            half_against_half(comparison),
             parts
             and "The divergence of few pieces is above that of many. By resampling, the number of"
             f" pieces contributes about this much to a value: {parts}. An interval tells where"
@@ -189,15 +193,15 @@ def inter_set(comparison: Comparison) -> SetMeasure:
         estimates=estimates,
         scores=estimates,
         scale=comparison.pieces,
-        notes=[_half_against_half(comparison)],
+        notes=[half_against_half(comparison)],
     )
 
 
 def inter_onset(comparison: Comparison) -> SetMeasure:
     """Average inter-onset intervals: how fast the notes follow each other."""
-    estimates = {name: comparison.character(name)["mean_ioi_seconds"] for name in comparison.names}
-    real = estimates[REAL]
-    return SetMeasure(
+    return _nearest_to_real(
+        comparison,
+        "mean_ioi_seconds",
         title="Average inter-onset interval",
         about=(
             "Mean time between consecutive distinct onsets of a piece in seconds, the notes of a"
@@ -205,13 +209,47 @@ def inter_onset(comparison: Comparison) -> SetMeasure:
         ),
         heading="interval, s",
         decimals=4,
+        note="A piece with a single onset or none is in no mean.",
+    )
+
+
+def used_pitches(comparison: Comparison) -> SetMeasure:
+    """Used pitches: how many different ones a piece has."""
+    return _nearest_to_real(
+        comparison,
+        "used_pitches",
+        title="Mean of the used pitches",
+        about=(
+            "Number of different MIDI pitches in a piece, mean over pieces. Nearer to `real` is"
+            " better; the thesis reads less as better, where all its models have more."
+        ),
+        heading="used pitches",
+        decimals=2,
+        note="Real pieces that are shorter than the samples have less time to use pitches.",
+    )
+
+
+def _nearest_to_real(
+    comparison: Comparison,
+    measure: str,
+    title: str,
+    about: str,
+    heading: str,
+    decimals: int,
+    note: str,
+) -> SetMeasure:
+    """A mean over pieces of which nearer to that of the real pieces is better."""
+    estimates = {name: comparison.character(name)[measure] for name in comparison.names}
+    real = estimates[REAL]
+    return SetMeasure(
+        title=title,
+        about=about,
+        heading=heading,
+        decimals=decimals,
         estimates=estimates,
         scores={name: abs(estimate - real) for name, estimate in estimates.items()},
         needs_real=False,
-        notes=[
-            "`real` is the mean of all real pieces. A piece with a single onset or none is in no"
-            " mean."
-        ],
+        notes=[f"`real` is the mean of all real pieces. {note}"],
     )
 
 
@@ -226,12 +264,12 @@ def intra_estimates(comparison: Comparison) -> dict[str, Estimate]:
     return {name: comparison.estimate(name, intra_set_distance) for name in comparison.names}
 
 
-def inter_estimates(comparison: Comparison) -> dict[str, Estimate]:
+def inter_estimates(comparison: Comparison, folded: bool = False) -> dict[str, Estimate]:
     """Mean inter-set distance of every model, and of one half of the real from the other."""
-    estimates = {model: comparison.inter(model) for model in comparison.models}
-    return estimates | {REAL: inter_set_distance(*comparison.halves(REAL))}
+    estimates = {model: comparison.inter(model, folded) for model in comparison.models}
+    return estimates | {REAL: inter_set_distance(*comparison.halves(REAL), folded)}
 
 
-def _half_against_half(comparison: Comparison) -> str:
+def half_against_half(comparison: Comparison) -> str:
     sizes = " and ".join(str(len(half.metrics)) for half in comparison.halves(REAL))
     return f"`real`: one half of the real pieces against the other ({sizes} pieces)."

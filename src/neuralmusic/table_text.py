@@ -127,20 +127,16 @@ def interval_footnote(resamples: int) -> str:
 
 
 def seeds_footnote(runs: Mapping[str, Sequence[str]]) -> str:
-    """What is the mean over several trainings, and what counts their spread; none of one each.
-
-    `runs` are those of every model.
-    """
-    several = {model: len(of) for model, of in runs.items() if len(of) > 1}
-    if not several:
+    """What ± is, and what counts it; nothing where every model has one of the `runs`."""
+    seeds = max(map(len, runs.values()), default=1)
+    if seeds == 1:
         return ""
-    told = ", ".join(f"{count} of {model}" for model, count in several.items())
-    once = [model for model in runs if model not in several]
-    counted = f"; {', '.join(once)} is counted, and the same each time" if once else ""
+    once = ", ".join(model for model, of in runs.items() if len(of) == 1)
     return (
-        f"A number is the mean over trainings with seeds of their own ({told}{counted}), ± the"
-        " standard deviation between these. Brackets are intervals over pieces alone; marks, and"
-        " what is said to be better or worse, count pieces and seeds."
+        f"A number is the mean over {seeds} trainings with seeds of their own"
+        f"{f' (one of {once}, the same each time)' if once else ''}, ± the standard deviation"
+        " between them. Brackets are intervals over pieces alone; marks, and what is said to be"
+        " better or worse, count pieces and seeds."
     )
 
 

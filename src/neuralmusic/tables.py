@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from neuralmusic.attention_tables import distance_to_real, training
 from neuralmusic.compare import (
     FLOOR,
     REAL,
@@ -21,7 +22,14 @@ from neuralmusic.files import InputError, write_csv, write_text
 from neuralmusic.grammar_table import grammar
 from neuralmusic.losses import load_heldout
 from neuralmusic.representations import REPRESENTATIONS
-from neuralmusic.set_tables import inter_onset, inter_set, intra_set, set_table, transitions
+from neuralmusic.set_tables import (
+    inter_onset,
+    inter_set,
+    intra_set,
+    set_table,
+    transitions,
+    used_pitches,
+)
 from neuralmusic.table_text import (
     CHARACTER_HEADINGS,
     EMPTY,
@@ -194,7 +202,11 @@ TABLES: dict[str, Callable[[Mapping[str, Any], Path], Table]] = {
     "table_5_4": partial(set_table, "table_5_4", inter_set),
     "table_5_5": partial(set_table, "table_5_5", intra_set),
     "table_5_6": partial(set_table, "table_5_6", inter_onset),
+    "table_5_7": partial(set_table, "table_5_7", inter_set),
+    "table_5_8": partial(set_table, "table_5_8", used_pitches),
+    "table_5_9": distance_to_real,
     "grammar": grammar,
+    "training": training,
     "heldout_nll": heldout_nll,
     "sample_character": sample_character,
 }

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MONOPHONIC, EVENTS, PIANOROLL = "monophonic", "polyphonic_events", "polyphonic_pianoroll"
+ATTENTION = "attention"
 
 
 @dataclass(frozen=True)
@@ -105,5 +106,31 @@ THESIS: dict[str, PrintedTable] = {
         remark=(
             f'{OF_EVENTS} It heads them "interval (time-step)" and does not say how long a step is.'
         ),
+    ),
+    "table_5_7": PrintedTable(
+        experiment=ATTENTION,
+        section="5.5.3",
+        caption="Attention experiment: sum of inter distances",
+        numbers={"s1h1": 2088.857, "s1h3": 1775.623, "s3h1": 1860.495, "s2h2": 1860.365},
+    ),
+    "table_5_8": PrintedTable(
+        experiment=ATTENTION,
+        section="5.5.3",
+        caption="Attention experiment: Mean of the used pitches",
+        numbers={"s1h1": 48.98, "s1h3": 35.505, "s3h1": 37.285, "s2h2": 37.325, "real": 31.4},
+    ),
+    "table_5_9_raw": PrintedTable(
+        experiment=ATTENTION,
+        section="5.5.3",
+        caption="Attention experiment: euclidean distance to the real dataset, raw pitch",
+        numbers={"s1h3": 1775.623, "s3h1": 1860.495, "s2h2": 1860.365},
+        remark="It leaves the raw distance of s1h1 out; the others are the sums of its table 5.7.",
+    ),
+    "table_5_9_transposed": PrintedTable(
+        experiment=ATTENTION,
+        section="5.5.3",
+        caption="Attention experiment: euclidean distance to the real dataset, transposed pitch",
+        numbers={"s1h1": 54.622, "s1h3": 56.807, "s3h1": 58.191, "s2h2": 57.307},
+        remark="It does not say of what its transposed numbers are a sum or a mean.",
     ),
 }

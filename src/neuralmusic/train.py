@@ -31,7 +31,8 @@ from neuralmusic.representations import REPRESENTATIONS
 from neuralmusic.seeds import derive
 from neuralmusic.vocabulary import Vocabulary
 
-LOG_COLUMNS = ["step", "epoch", "train_loss", "valid_loss", "seconds"]
+# tokens: steps that were predicted in training so far; seconds: without those of validation.
+LOG_COLUMNS = ["step", "epoch", "train_loss", "valid_loss", "tokens", "seconds"]
 WARMUP = 0.1  # share of a training in which the learning rate of "one_cycle" rises
 VALIDATION_COLUMNS = ["epoch", "piece", "steps", "nll_nats"]
 
@@ -75,12 +76,13 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
     log: list[list[float]] = []
     validation: list[list] = []
 
-    def validate(step: int, epoch: int, train_loss: float, seconds: float) -> float:
+    def validate(step: int, epoch: int, train_loss: float, tokens: int, seconds: float) -> float:
         nll = nll_nats(model, valid.pieces, device)
         rows = zip(valid.names, valid_steps.tolist(), nll.tolist(), strict=True)
         validation.extend([epoch, *row] for row in rows)
-        log.append([step, epoch, train_loss, float(nll.sum() / valid_steps.sum()), seconds])
-        return log[-1][3]
+        valid_loss = float(nll.sum() / valid_steps.sum())
+        log.append([step, epoch, train_loss, valid_loss, tokens, seconds])
+        return valid_loss
 
     def write(weights: dict[str, Tensor]) -> None:
         save_weights(out / "weights.safetensors", weights)
@@ -92,7 +94,7 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
         model.fit(pieces)
         steps = int(sum(map(len, pieces)))
         train_loss = float(nll_nats(model, pieces, device).sum() / steps)
-        validate(1, 1, train_loss, time.monotonic() - began)
+        validate(1, 1, train_loss, steps, time.monotonic() - began)
         write(model.state_dict())
         return
 
@@ -112,7 +114,8 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
         log, validation = state["log"], state["validation"]
         print(f"{title}: going on after epoch {state['epoch']} of {training.epochs}", flush=True)
     else:
-        state = {"epoch": 0, "step": 0, "seconds": 0.0, "best_loss": float("inf"), "best": {}}
+        state = {"epoch": 0, "step": 0, "tokens": 0, "seconds": 0.0}
+        state |= {"best_loss": float("inf"), "best": {}}
 
     for epoch in range(state["epoch"] + 1, training.epochs + 1):
         began = time.monotonic()
@@ -123,8 +126,10 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
         done = (epoch - 1) / training.epochs
         train_loss = run_epoch(model, optimizer, windows, training, device, done, f"epoch {epoch}")
         state["step"] += len(windows)
+        state["tokens"] += int(windows.counted_steps.sum())
         state["seconds"] += time.monotonic() - began
-        valid_loss = validate(state["step"], epoch, train_loss, state["seconds"])
+        so_far = (state["tokens"], state["seconds"])
+        valid_loss = validate(state["step"], epoch, train_loss, *so_far)
         if not np.isfinite(valid_loss):
             raise InputError(
                 f"{params['model']} diverged in epoch {epoch}: lower its learning rate"
@@ -148,6 +153,12 @@ def train(params: dict, encoded: Path, checkpoint: Path, out: Path) -> None:
             flush=True,
         )
     write(state["best"])
+    size = sum(parameter.numel() for parameter in model.parameters())
+    print(
+        f"{title}: {size:,} parameters, {state['tokens']:,} tokens in {state['seconds']:.0f} s,"
+        f" {state['tokens'] / max(state['seconds'], 1e-9):,.0f} tokens a second",
+        flush=True,
+    )
 
 
 @dataclass(frozen=True)

@@ -53,12 +53,7 @@ def distance_densities(run: Run) -> Figure:
     ]
     left.legend(handles=handles, loc="outside lower center", ncols=3)
     _errors_by_pitch(right, histograms, run)
-    figure.suptitle(
-        f"Distances and errors of pitch, {run.experiment} experiment"
-        f"{run.told('the pieces together')}",
-        x=0.01,
-        ha="left",
-    )
+    figure.suptitle(f"Distances and errors of pitch, {run.title}", x=0.01, ha="left")
     return figure
 
 

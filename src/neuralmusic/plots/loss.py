@@ -83,12 +83,7 @@ def training_loss(run: Run) -> Figure:
         title_fontsize=8,
         alignment="left",
     )
-    figure.suptitle(
-        f"Loss of the models of the {run.experiment} experiment"
-        f"{run.told('the mean, and thin each,')}",
-        x=0.01,
-        ha="left",
-    )
+    figure.suptitle(f"Loss of the models of the {run.title}", x=0.01, ha="left")
     return figure
 
 

@@ -59,10 +59,11 @@ class Run:
         """The runs of a model, the first of its own name; of `real` that alone."""
         return list(self.params["runs"].get(name, [name]))
 
-    def told(self, what: str) -> str:
-        """What is shown of models with several runs, for a title; nothing where none has."""
-        seeds = max(len(self.runs(model)) for model in self.models)
-        return f"; {what} of {seeds} seeds" if seeds > 1 else ""
+    @property
+    def title(self) -> str:
+        """The experiment, and how many seeds its models have where it is more than one."""
+        seeds = max(map(len, self.params["runs"].values()), default=1)
+        return f"{self.experiment} experiment" + (f", {seeds} seeds" if seeds > 1 else "")
 
     def folder(self, kind: str, run: str) -> Path:
         return self.results / kind / self.experiment / run

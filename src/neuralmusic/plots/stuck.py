@@ -158,12 +158,7 @@ def stuck_by_age(run: Run) -> Figure:
     if not any(of.reached.any() for of in found.values()):
         say(above, "no notes")
     figure.legend(loc="outside right upper")
-    figure.suptitle(
-        f"Notes never turned off by their age, {run.experiment} experiment"
-        f"{run.told('the pieces together')}",
-        x=0.01,
-        ha="left",
-    )
+    figure.suptitle(f"Notes never turned off by their age, {run.title}", x=0.01, ha="left")
     return figure
 
 

@@ -62,8 +62,7 @@ def transition_matrices(run: Run) -> Figure:
         extend="max" if any(clipped.values()) else "neither",
     )
     figure.suptitle(
-        f"Pitch-class transitions, {run.experiment} experiment; KL(real ‖ model) in nats"
-        f"{run.told('the pieces together and the mean KL')}",
+        f"Pitch-class transitions, {run.title}; KL(real ‖ model) in nats",
         x=0.01,
         ha="left",
     )
