@@ -13,7 +13,7 @@ import pytest
 from neuralmusic import jobs
 from neuralmusic.claims import judge
 from neuralmusic.files import write_csv, write_text, writing
-from neuralmusic.jobs import EVENTS, FIGURES, GRAMMAR, PIANOROLL, TABLES
+from neuralmusic.jobs import ATTENTION, EVENTS, FIGURES, GRAMMAR, PIANOROLL, TABLES
 from neuralmusic.report import (
     cell,
     commit,
@@ -188,7 +188,7 @@ def test_every_verdict_is_in_the_page(whole, page):
 
 def test_summary_is_made_from_the_numbers(whole, page):
     table = pd.read_csv(whole / "results" / "tables" / "heldout_nll.csv")
-    units = {"monophonic": "step", EVENTS: "event", PIANOROLL: "frame"}
+    units = {"monophonic": "step", EVENTS: "event", PIANOROLL: "frame", ATTENTION: "event"}
     assert set(table["experiment"]) == set(units)
     for experiment, rows in table.groupby("experiment"):
         best = rows.loc[rows["value"].idxmin()]
@@ -212,7 +212,7 @@ def test_data_are_counted(page):
 
 def test_data_of_several_experiments_are_described_once(page):
     assert page.text.count("5 files were rejected") == 2
-    assert page.text.count(f"The pieces are those of the {EVENTS} experiment") == 2
+    assert page.text.count(f"The pieces are those of the {EVENTS} experiment") == 3
 
 
 def test_experiment_without_training_says_whose_models_it_samples(page):
