@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from neuralmusic.device import computes_in_bfloat16, prepare_torch
 from neuralmusic.files import InputError
 from neuralmusic.jobs import corpus_of, model_parameters
 from neuralmusic.models.decoder import POSITIONS, sinusoidal
+from neuralmusic.models.model import Model
 from neuralmusic.prepare import load_encoded
 from neuralmusic.representations import events
 from neuralmusic.sample import generate
@@ -27,7 +29,7 @@ from neuralmusic.train import Training, Windows, run_epoch
 EXPERIMENT = "attention"
 MODELS = ("s1h1", "s1h3", "s3h1", "s2h2")
 ROUNDS = 3
-TOKENS, REFERENCE_TOKENS = 200, 3  # of each piece, in one round
+TOKENS, REFERENCE_TOKENS = 600, 3  # of each piece, in one round
 WINDOWS = 192  # of a round of training
 
 
@@ -134,6 +136,27 @@ class PlainDecoder(nn.Module):
         return self.head(x), None
 
 
+def our_epoch(
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    training: Training,
+    device: torch.device,
+    windows: Windows,
+) -> None:
+    run_epoch(model, optimizer, windows, training, device)
+
+
+def their_epoch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    clip: float,
+    half: bool,
+    windows: Windows,
+) -> None:
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        plain_epoch(model, optimizer, windows, clip)
+
+
 def measure_training(params: dict) -> Iterator[Line]:
     """Training tokens a second, against the plain decoder in float32 and in our precision."""
     encoded = Path("data/encoded") / corpus_of(params["experiments"][EXPERIMENT])
@@ -153,16 +176,13 @@ def measure_training(params: dict) -> Iterator[Line]:
         plain_adam = torch.optim.Adam(plain.parameters(), training.learning_rate)
         half = computes_in_bfloat16(training.precision, device)
 
-        def plainly(windows: Windows, enabled: bool, model=plain, adam=plain_adam, own=training):
-            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-                plain_epoch(model, adam, windows, own.gradient_clip)
-
+        plainly = partial(their_epoch, plain, plain_adam, training.gradient_clip)
         loops: dict[str, Callable[[Windows], object]] = {
-            "ours": lambda w, m=ours, a=our_adam, t=training: run_epoch(m, a, w, t, device),
-            "plain, float32": lambda w, run=plainly: run(w, False),
+            "ours": partial(our_epoch, ours, our_adam, training, device),
+            "plain, float32": partial(plainly, False),
         }
         if half:
-            loops["plain, bfloat16"] = lambda w, run=plainly: run(w, True)
+            loops["plain, bfloat16"] = partial(plainly, True)
         rates: dict[str, list[float]] = {of: [] for of in loops}
         for number in range(ROUNDS + 1):
             for of, run in loops.items():

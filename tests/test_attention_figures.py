@@ -145,10 +145,18 @@ def test_both_halves_of_one_event(results):
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_windows_shorter_than_a_probe(results, name):
+@pytest.mark.parametrize("steps", [9, 12, 51])
+def test_windows_shorter_than_a_probe(results, name, steps):
     for model, (blocks, heads) in SIZES.items():
-        write_probe(results, model, blocks, heads, steps=12)
-    render(drawing(name, results, MODELS))
+        write_probe(results, model, blocks, heads, steps=steps)
+    figure = drawing(name, results, MODELS)
+    render(figure)
+    told = {
+        9: "only shifts of 250 ms",
+        12: "note-ons at steps 10–11, pitch",
+        51: "note-ons at steps 10–15 and note-offs at steps 50, pitch",
+    }
+    assert told[steps] in said(figure) or name != TWO
 
 
 def test_first_step_alone_has_a_scale_too(results):
@@ -267,3 +275,10 @@ def test_the_built_decoder_is_what_the_diagram_knows(results, blocks, heads, obj
     network = read_network(run_of(NETWORK, results), "plain")
     assert (network.blocks, network.heads) == (blocks, heads)
     render(drawing(NETWORK, results, ["plain"]))
+
+
+def test_legend_is_not_wider_than_a_single_panel_allows(results):
+    figure = drawing(EARLY, results, ["plain"])
+    figure.draw_without_rendering()
+    assert len(panels(figure)) == 1
+    assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1

@@ -5,10 +5,14 @@ from __future__ import annotations
 # What all images of attention have in common.
 IMAGES = (
     "Each row of an image is one step and shows how it shares its attention out among itself and"
-    " the steps before it: bright is more, on a logarithmic scale that all panels share. Even"
-    " attention darkens from top to bottom, where there are more steps to share among. Strips along"
-    " the edges tell what kind of event each step is. Of a model with several seeds the first is"
+    " the steps before it: bright is more, on one logarithmic scale for all panels, and even"
+    " attention darkens downwards, where there are more steps to share among. Strips along the"
+    " edges tell what kind of event each step is. Of a model with several seeds the first is"
     " shown."
+)
+PATTERNS = (
+    " Lines parallel to the diagonal are attention at a fixed distance; columns are steps that"
+    " all later ones attend to, or, where they follow the colours of the strip, a kind of event."
 )
 
 CAPTIONS: dict[str, tuple[str, str]] = {
@@ -109,48 +113,43 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     "attention_network": (
         "The attention network",
         "The modules of one model as they run, from the steps that it has read to scores of every"
-        " class that the next step may be of; of the models in the table it is the first with the"
-        " most heads in all, in bold. Beside each arrow is the shape of what goes along it, taken"
-        " from the built model: steps and, after the embedding, numbers a step. Filled boxes have"
-        " weights. Each half of a block normalises what it reads and adds what it makes to what"
-        " came in, which bent lines lead past it; where a model has several blocks they run one"
-        " after the other. In the table, width is that of the lines between blocks and"
-        " feed-forward that between a block's layers `widen` and `narrow`.",
+        " class that the next step may be of; it is the one, in bold in the table, with the most"
+        " heads in all its blocks together. Beside each arrow is the shape of what goes along it,"
+        " taken from the built model: steps and, after the embedding, numbers a step. Filled boxes"
+        " have weights. Each half of a block normalises what it reads and adds what it makes to"
+        " what came in, which the bent lines lead past it; several blocks run one after the other."
+        " In the table, width is how many numbers a step has between blocks, and feed-forward how"
+        " many between the layers `widen` and `narrow`.",
     ),
     "scores_of_one_event": (
-        "What each head attends to where one note begins or ends",
-        "The models read a sequence made by hand, in which six equal note-ons (left) or note-offs"
+        "What each head attends to where notes begin or end",
+        "The models read a sequence made by hand, in which equal note-ons (left) or note-offs"
         " (right) stand among equal time shifts. "
         + IMAGES
-        + " A bright or dark column below the note events is a head that attends to them, or"
-        " avoids them, whichever step it stands at; a band beside them is what the events attend"
-        " to. As all time shifts are the same event, what else varies comes from position alone."
-        " Comparing left and right shows whether a head treats the two kinds alike.",
+        + " Columns at the note events that are brighter or darker than what is beside them are"
+        " a head that attends to these events or avoids them; rows at the note events are what"
+        " they attend to. Time shifts differ by their position alone, so that a pattern among them"
+        " in a first block comes from positions.",
     ),
     "scores_of_two_events": (
-        "What each head attends to between a note's beginning and its end",
-        "The models read a sequence made by hand, in which six note-ons and, later, six note-offs"
-        " of the same pitch stand among equal time shifts. "
+        "What each head attends to between note-ons and note-offs",
+        "The models read a sequence made by hand, in which note-ons and, later, note-offs of the"
+        " same pitch stand among equal time shifts. "
         + IMAGES
-        + " Where the row of the note-offs meets the column of the note-ons is what the"
-        " ends of the note give its beginnings: brighter than around it in a head that looks for"
-        " what it has to end.",
+        + " Where the rows of the note-offs meet the columns of the note-ons is what a note's end"
+        " gives its beginning: it is brighter than what is around it in a head that looks back for"
+        " the note that ends.",
     ),
     "scores_of_early_layer": (
         "What the first block attends to in a real piece",
         "Every head of the first block of each model, on the beginning of the first test piece. "
         + IMAGES
-        + " Lines parallel to the diagonal are attention at a fixed distance, columns are steps"
-        " that all later ones attend to, and columns that follow the colours of the strip are"
-        " attention to a kind of event.",
+        + PATTERNS,
     ),
     "scores_of_late_layer": (
         "What the last block attends to in a real piece",
         "Every head of the last block of each model that has more than one, on the beginning of"
         " the first test piece. What a step holds here is no longer its event alone: the blocks"
-        " before have mixed in what they attended to. "
-        + IMAGES
-        + " Compare with the first block: patterns that follow positions, distances or kinds of"
-        " event may be there, or others.",
+        " before have mixed in what they attended to. " + IMAGES + PATTERNS,
     ),
 }

@@ -21,9 +21,15 @@ PROBES: dict[str, list[tuple[int, range]]] = {
 PIECE = "piece"  # the real one beside them
 
 
+def parts_of(probe: str, length: int) -> list[tuple[int, range]]:
+    """What a probe of `length` steps has at which of them, besides the rest."""
+    cut = [(event, range(where.start, min(where.stop, length))) for event, where in PROBES[probe]]
+    return [(event, where) for event, where in cut if where]
+
+
 def steps_of(probe: str, rest: int, length: int) -> np.ndarray:
     """The steps (length,) of a probe, int64; `rest` is the event that fills it."""
     steps = np.full(length, rest, dtype=np.int64)
-    for event, where in PROBES[probe]:
-        steps[where.start : where.stop] = event
+    for event, where in parts_of(probe, length):
+        steps[where] = event
     return steps

@@ -19,11 +19,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from neuralmusic.files import InputError
-from neuralmusic.jobs import PROBES as FOLDER
+from neuralmusic.jobs import PROBES
 from neuralmusic.plots.events import COLOURS, OFF, ON, kinds_of
 from neuralmusic.plots.pianoroll import LONGEST_NAME
 from neuralmusic.plots.run import Run, pitch_name, say
-from neuralmusic.probe_steps import PIECE, PROBES, steps_of
+from neuralmusic.probe_steps import PIECE, parts_of, steps_of
 from neuralmusic.representations import events
 
 START = "start of the piece"
@@ -36,7 +36,7 @@ DOTS = 160  # the style's dots an inch; a cell of an image is a whole number of 
 SMALL, PROBE_SIDE, PIECE_SIDE = 1.28, 1.7, 2.6  # about how wide a panel is, in inches
 # Around panels, in inches.
 LEFT, BETWEEN, RIGHT, TOP, HEADING, HEADER, TITLE = 0.66, 0.12, 0.16, 0.42, 0.3, 0.24, 0.19
-TICKS, LABEL, BOTTOM, NARROWEST = 0.26, 0.16, 0.96, 7.6
+TICKS, LABEL, BOTTOM, NARROWEST = 0.26, 0.16, 0.96, 8.8
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def scores_of_late_layer(run: Run) -> Figure:
 
 def read_scores(run: Run, model: str, name: str) -> np.ndarray:
     """The scores (S, H, T, T) of a probe or of the piece."""
-    path = run.folder(FOLDER, model) / "scores.npz"
+    path = run.folder(PROBES, model) / "scores.npz"
     try:
         with np.load(_there(path), allow_pickle=False) as arrays:
             scores = arrays[name]
@@ -103,7 +103,7 @@ def read_scores(run: Run, model: str, name: str) -> np.ndarray:
 
 def read_told(run: Run, model: str, file: str) -> dict[str, Any]:
     """What `probe` told of a model in one of its JSON files."""
-    path = run.folder(FOLDER, model) / file
+    path = run.folder(PROBES, model) / file
     try:
         return dict(json.loads(_there(path).read_text(encoding="utf-8")))
     except ValueError as error:
@@ -123,35 +123,45 @@ def counted(number: int, what: str) -> str:
 
 def _probes(run: Run, names: Sequence[str], title: str, side: float) -> Figure:
     """A row a model, a panel for every head of every block; probes beside each other."""
-    halves = [Half(_heading(run, name), []) for name in names if run.params["probed"]]
-    for half, name in zip(halves, names, strict=False):
-        for model in run.params["probed"]:
-            scores = read_scores(run, model, name)
-            blocks, heads, length, _ = scores.shape
-            rest = int(read_told(run, model, "probe.json")["rest_steps"])
-            steps = steps_of(name, events.TIME_SHIFT + rest - 1, length)
-            marked = [where for _, where in PROBES[name] if where.stop <= length]
-            panels = [
-                Panel(f"block {b + 1}, head {h + 1}", scores[b, h], kinds_of(steps), marked)
-                for b in range(blocks)
-                for h in range(heads)
-            ]
-            told = f"{model}: {counted(blocks, 'block')} of {counted(heads, 'head')}"
-            half.rows.extend(_rows(told, panels))
+    halves = [_half(run, name) for name in names if run.params["probed"]]
     return _draw(f"{title}, {run.experiment} experiment", halves, side)
 
 
-def _heading(run: Run, name: str) -> str:
+def _half(run: Run, name: str) -> Half:
+    """All models on one probe; its heading is what the first of them read."""
+    heading, rows = "", []
+    for model in run.params["probed"]:
+        scores = read_scores(run, model, name)
+        blocks, heads, length, _ = scores.shape
+        told = read_told(run, model, "probe.json")
+        steps = steps_of(name, events.TIME_SHIFT + int(told["rest_steps"]) - 1, length)
+        parts = parts_of(name, length)
+        marked = [where for _, where in parts]
+        panels = [
+            Panel(f"block {b + 1}, head {h + 1}", scores[b, h], kinds_of(steps), marked)
+            for b in range(blocks)
+            for h in range(heads)
+        ]
+        header = f"{model}: {counted(blocks, 'block')} of {counted(heads, 'head')}"
+        rows += _rows(header, panels)
+        heading = heading or _heading(parts, told, run.steps_per_second)
+    return Half(heading, rows)
+
+
+def _heading(parts: Sequence[tuple[int, range]], told: dict[str, Any], rate: float) -> str:
     """What a probe has at which steps."""
-    told = read_told(run, run.params["probed"][0], "probe.json")
+    shifts = f"shifts of {1000 * told['rest_steps'] / rate:g} ms"
+    if not parts:
+        return f"only {shifts}"
+    words = {ON: "note-ons", OFF: "note-offs"}
+    kinds = kinds_of(np.array([event for event, _ in parts]))
+    at = [f"{words[str(k)]} at steps {_span(w)}" for k, (_, w) in zip(kinds, parts, strict=True)]
     pitch = int(told["pitch"])
-    words = {ON: "note-on", OFF: "note-off"}
-    parts = [
-        f"{words[str(kinds_of(np.array([event]))[0])]}s at steps {where[0]}–{where[-1]}"
-        for event, where in PROBES[name]
-    ]
-    rest = 1000 * told["rest_steps"] / run.steps_per_second
-    return f"{' and '.join(parts)}, pitch {pitch} ({pitch_name(pitch)}); else shifts of {rest:g} ms"
+    return f"{' and '.join(at)}, pitch {pitch} ({pitch_name(pitch)}); else {shifts}"
+
+
+def _span(where: range) -> str:
+    return f"{where[0]}–{where[-1]}" if len(where) > 1 else str(where[0])
 
 
 def _piece(run: Run, which: str, blocks: dict[str, int]) -> Figure:
@@ -270,7 +280,7 @@ def _draw_panel(axes: Axes, panel: Panel, scale: LogNorm) -> None:
         if panel.marked:
             ends = [step for where in panel.marked for step in (where[0], where[-1])]
             axis.set_ticks(ends, minor=True)
-            named = {(w[0] + w[-1]) / 2: f"{w[0]}–{w[-1]}" for w in panel.marked}
+            named = {(w[0] + w[-1]) / 2: _span(w) for w in panel.marked}
             named |= {0.0: "0", length - 1.0: str(length - 1)}
             axis.set_ticks(list(named), list(named.values()))
             axis.set_tick_params(which="major", length=0, pad=4)

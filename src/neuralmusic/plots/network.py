@@ -163,26 +163,28 @@ def _draw_network(axes: Axes, network: Network) -> None:
 
     # Feed-forward.
     _over(axes, (ATTENTION, rows[5]), UP_TO_FORWARD, FORWARD, _shape(forward["from"]))
-    _module(axes, FORWARD, rows[0], forward)
-    _down(axes, FORWARD, rows[0] + HIGH / 2, rows[1] - HIGH / 2, _shape(of["widen"]["from"]))
-    _module(axes, FORWARD, rows[1], of["widen"])
-    _down(axes, FORWARD, rows[1] + HIGH / 2, rows[2] - HIGH / 2, _shape(of["widen"]["to"]))
-    _box(axes, FORWARD, rows[2], "relu", WHITE)
-    _down(axes, FORWARD, rows[2] + HIGH / 2, rows[3] - HIGH / 2, _shape(of["narrow"]["from"]))
-    _module(axes, FORWARD, rows[3], of["narrow"])
+    _two_layers(
+        axes, FORWARD, rows, [of[name] for name in ("feed_forward_norm", "widen", "narrow")]
+    )
     _drop_and_add(axes, FORWARD, rows[3:], PAST_FORWARD, network, 1)
 
     # What comes out.
     _over(axes, (FORWARD, rows[5]), UP_TO_OUTPUT, OUTPUT, _shape(of["norm"]["from"]))
-    _module(axes, OUTPUT, rows[0], of["norm"])
-    _down(axes, OUTPUT, rows[0] + HIGH / 2, rows[1] - HIGH / 2, _shape(of["hidden"]["from"]))
-    _module(axes, OUTPUT, rows[1], of["hidden"])
-    _down(axes, OUTPUT, rows[1] + HIGH / 2, rows[2] - HIGH / 2, _shape(of["hidden"]["to"]))
-    _box(axes, OUTPUT, rows[2], "relu", WHITE)
-    _down(axes, OUTPUT, rows[2] + HIGH / 2, rows[3] - HIGH / 2, _shape(of["dense"]["from"]))
-    _module(axes, OUTPUT, rows[3], of["dense"])
+    _two_layers(axes, OUTPUT, rows, [of[name] for name in AFTER])
     _down(axes, OUTPUT, rows[3] + HIGH / 2, rows[4] - 0.1, _shape(of["dense"]["to"]))
     _text(axes, OUTPUT, rows[4], "classes of the next step", bold=True)
+
+
+def _two_layers(axes: Axes, x: float, rows: Sequence[float], modules: Sequence[Module]) -> None:
+    """A normalisation, a linear layer, relu, and another one."""
+    norm, first, second = modules
+    _module(axes, x, rows[0], norm)
+    _down(axes, x, rows[0] + HIGH / 2, rows[1] - HIGH / 2, _shape(first["from"]))
+    _module(axes, x, rows[1], first)
+    _down(axes, x, rows[1] + HIGH / 2, rows[2] - HIGH / 2, _shape(first["to"]))
+    _box(axes, x, rows[2], "relu", WHITE)
+    _down(axes, x, rows[2] + HIGH / 2, rows[3] - HIGH / 2, _shape(second["from"]))
+    _module(axes, x, rows[3], second)
 
 
 def _drop_and_add(
