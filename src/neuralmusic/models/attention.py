@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @dataclass
@@ -30,13 +31,22 @@ def attend(
     window_steps: int,
     scale: float,
     kept: KeptWindow | None = None,
+    rounded_scores: bool = False,
 ) -> Tensor:
     """Attention of T steps, each to itself and the W - 1 steps before: (B, T, D) in and out.
 
     `kept` holds the steps before these and takes these in; None where nothing is carried.
+    `rounded_scores`: in bfloat16 the scores may be rounded to it too, which on a CPU takes a third
+    of the time (`make bench`); scores that are not scaled are too large for that.
     """
     length = queries.shape[1]
     if kept is None and length <= window_steps:
+        if rounded_scores and queries.device.type == "cpu":
+            # The fused kernel computes in float32 whatever it is given; this one multiplies as
+            # the rest of the model does.
+            torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)
+            with sdpa_kernel(SDPBackend.MATH):
+                return _sdpa(queries, keys, values, scale, is_causal=True)
         return _sdpa(queries, keys, values, scale, is_causal=True)
     if kept is not None and length == 1:
         _keep(kept, keys, values)

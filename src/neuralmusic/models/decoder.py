@@ -152,7 +152,9 @@ class Block(nn.Module):
     def forward(self, x: Tensor, window: KeptWindow | None = None) -> Tensor:
         """(B, T, D) -> (B, T, D); `window` holds the steps before and takes these in."""
         queries, keys, values = self._project(x)
-        attended = attend(queries, keys, values, self.window_steps, self.scale, window)
+        attended = attend(
+            queries, keys, values, self.window_steps, self.scale, window, rounded_scores=True
+        )
         x = x + self.dropout(self.out(self._joined(attended)))
         hidden = functional.relu(self.widen(self.feed_forward_norm(x)))
         return x + self.dropout(self.narrow(hidden))
