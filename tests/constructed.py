@@ -192,12 +192,19 @@ def write_validation(
 
 
 def write_note_ends(
-    results: Path, experiment: str, model: str, rows: Sequence[tuple[Any, ...]]
+    results: Path,
+    experiment: str,
+    model: str,
+    rows: Sequence[tuple[Any, ...]],
+    at: Sequence[tuple[float, int]] | None = None,
 ) -> None:
     """How sampled notes ended: (file, age_steps, stuck), or with turned_off, else `not stuck`.
 
-    A note is stuck and turned off where it was turned off after the longest time allowed.
+    A note is stuck and turned off where it was turned off after the longest time allowed. `at`
+    has the onset and pitch of each.
     """
     whole = [row if len(row) == 4 else (*row, 1 - row[2]) for row in rows]
     frame = pd.DataFrame(whole, columns=["file", "age_steps", "stuck", "turned_off"])
+    which = pd.DataFrame(at or [(0.0, 60)] * len(rows), columns=["onset_seconds", "pitch"])
+    frame = pd.concat([frame[["file"]], which, frame.drop(columns="file")], axis=1)
     write_csv(results / "samples" / experiment / model / "note_ends.csv", frame)

@@ -101,12 +101,22 @@ def test_sample_with_the_highest_rate_of_stuck_notes_is_shown_with_them_marked(f
     assert "real, 0000.mid: 0 of" in figure.axes[1].get_title(loc="left")
 
 
-def test_stuck_notes_are_not_marked_where_the_table_is_of_other_notes(few):
+def test_notes_that_are_one_in_the_file_are_marked_where_one_of_them_is_stuck(few):
+    """Sampled were four, of which two begin at once on one key: the file has three."""
     write_pieces(few, "attn", [melody([60, 62, 64])], experiment=EVENTS, stuck_every=1)
-    write_note_ends(few, EVENTS, "attn", [("0000.mid", 1, 1)] * 2)
-    figure = drawing(WORST, few)
-    assert "attn, 0000.mid: 3 of 3 notes stuck" in said(figure)
-    assert not figure.axes[0].collections[1].get_paths()
+    rows = [("0000.mid", 2, of) for of in (0, 0, 1, 1)]
+    at = [(0.0, 60), (0.25, 62), (0.2504, 62), (0.5, 64)]
+    write_note_ends(few, EVENTS, "attn", rows, at)
+    stuck = drawing(WORST, few).axes[0].collections[1]
+    assert starts_of(stuck) == pytest.approx([0.25, 0.5], abs=0.01)
+
+
+@pytest.mark.parametrize("other", [(0.25, 61), (0.26, 62)])
+def test_a_stuck_note_that_the_file_does_not_have_is_an_error(few, other):
+    write_pieces(few, "attn", [melody([60, 62, 64])], experiment=EVENTS, stuck_every=1)
+    write_note_ends(few, EVENTS, "attn", [("0000.mid", 1, 1)] * 2, [(0.0, 60), other])
+    with pytest.raises(InputError, match=r"attn.0000\.mid.*sample the model again"):
+        drawing(WORST, few)
 
 
 def test_without_stuck_notes_the_longest_is_shown(few):

@@ -221,7 +221,9 @@ def test_each_step_is_the_likeliest_after_all_before_it(
     found = generate(model, primers, 20, representation, 20, sampling, "float32", 1, CPU)
     assert len(found) == 3
     assert len({len(steps) for steps in found}) == 1
-    assert min(representation.durations(steps).sum() for steps in found) >= 20
+    # The likeliest events of an untrained model may never let time pass.
+    elapsed = min(representation.durations(steps).sum() for steps in found)
+    assert elapsed >= 20 or len(found[0]) == 1000
     found = np.stack(found)
     assert found.dtype == (np.uint8 if is_bits else np.int16)
     whole = torch.from_numpy(np.concatenate([primers, found.astype(primers.dtype)], axis=1))
@@ -364,7 +366,7 @@ def test_the_grammar_counts_the_keys_of_the_primer():
 
 @pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if representation_of(e) is events])
 def test_an_experiment_is_grammatical_where_it_says_so(experiment, corpora, tmp_path):
-    params = job("basic", experiment, sampling={"pieces": 6, "seconds": 20})
+    params = job(FIRST[experiment], experiment, sampling={"pieces": 6, "seconds": 20})
     out = sampled(params, corpora[experiment], tmp_path)
     ends = pd.read_csv(out / "note_ends.csv")
     struck_while_down = ((ends["stuck"] == 0) & (ends["turned_off"] == 0)).sum()
@@ -408,6 +410,9 @@ def assert_agree(folder, decoded: list[Decoded] | None = None) -> None:
         if decoded:
             one = decoded[index]
             assert len(one_per_key(one.notes)) == len(heard)
+            assert of_piece["pitch"].tolist() == one.notes.pitch.tolist()
+            onsets = one.notes.onset_seconds.tolist()
+            assert of_piece["onset_seconds"].tolist() == pytest.approx(onsets, rel=1e-4)
             assert of_piece["age_steps"].tolist() == one.age_steps.tolist()
             assert of_piece["stuck"].tolist() == one.stuck.astype(int).tolist()
             assert of_piece["turned_off"].tolist() == one.turned_off.astype(int).tolist()

@@ -68,15 +68,16 @@ def write_pieces(
     ]
     write_metrics(results, model, pieces, experiment=experiment, stuck=list(map(sum, stuck)))
     folder = results / "samples" / experiment / model
-    rows, ends = [], []
+    rows, ends, at = [], [], []
     for index, (piece, of_piece) in enumerate(zip(pieces[:SAMPLED], stuck, strict=False)):
         file = f"{index:04d}.mid"
         write_midi(folder / file, piece)
         rows.append([file, f"tune {index}.mid", 0, 480, len(piece), sum(of_piece)])
         ends += [(file, i + 1, of) for i, of in enumerate(of_piece)]
+        at += list(zip(piece.onset_seconds.tolist(), piece.pitch.tolist(), strict=True))
     columns = ["file", "primer_piece", "primer_start_step", "steps", "notes", "stuck_notes"]
     write_csv(folder / "pieces.csv", pd.DataFrame(rows, columns=columns))
-    write_note_ends(results, experiment, model, ends)
+    write_note_ends(results, experiment, model, ends, at)
 
 
 def write_whole(

@@ -23,8 +23,9 @@ from neuralmusic.vocabulary import Vocabulary
 
 REAL = "real"
 COLUMNS = ["file", "primer_piece", "primer_start_step", "steps", "notes", "stuck_notes"]
-# Of every note: its age when the steps ended it, whether decoding had to, whether they ever did.
-END_COLUMNS = ["file", "age_steps", "stuck", "turned_off"]
+# Of every note: which it is, its age when the steps ended it, whether decoding had to, whether they
+# ever did. A MIDI file may have fewer: what begins at once on one key is one note there.
+END_COLUMNS = ["file", "onset_seconds", "pitch", "age_steps", "stuck", "turned_off"]
 
 
 def sample(params: dict, model_folder: Path | None, encoded: Path, out: Path) -> None:
@@ -59,8 +60,9 @@ def sample(params: dict, model_folder: Path | None, encoded: Path, out: Path) ->
         decoded = representation.decode(steps, rate, sampling["max_note_seconds"], primer)
         write_midi(out / file, decoded.notes)
         rows.append([file, *source, len(steps), len(decoded.notes), int(decoded.stuck.sum())])
-        of_notes = (decoded.age_steps, decoded.stuck.astype(int), decoded.turned_off.astype(int))
-        ends.append(pd.DataFrame(dict(zip(END_COLUMNS, (file, *of_notes), strict=True))))
+        which = (file, decoded.notes.onset_seconds, decoded.notes.pitch)
+        how = (decoded.age_steps, decoded.stuck.astype(int), decoded.turned_off.astype(int))
+        ends.append(pd.DataFrame(dict(zip(END_COLUMNS, (*which, *how), strict=True))))
     write_csv(out / "pieces.csv", pd.DataFrame(rows, columns=COLUMNS))
     write_csv(out / "note_ends.csv", pd.concat(ends))
 

@@ -106,7 +106,7 @@ class Run:
 
     def note_ends(self, run: str) -> pd.DataFrame:
         """How each note of a run's pieces ended; those of a piece are in (onset, pitch) order."""
-        columns = ["file", "age_steps", "stuck", "turned_off"]
+        columns = ["file", "onset_seconds", "pitch", "age_steps", "stuck", "turned_off"]
         return self._of_samples(run, "note_ends.csv", columns)
 
     def _of_samples(self, run: str, name: str, columns: Sequence[str]) -> pd.DataFrame:

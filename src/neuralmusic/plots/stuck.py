@@ -13,6 +13,8 @@ from matplotlib.ticker import NullFormatter
 
 from neuralmusic.compare import FLOOR, REAL
 from neuralmusic.estimate import SHARE, Estimate, resample_weights
+from neuralmusic.files import InputError
+from neuralmusic.notes import NoteList
 from neuralmusic.plots.pianoroll import (
     draw_bars_of,
     draw_notes,
@@ -28,6 +30,7 @@ from neuralmusic.plots.run import DASHED, REMARK, Run, say
 PLAYED, STUCK = "#6b7683", "#d55e00"
 FEWEST_NOTES = 2  # a sample of one note has no rate to speak of
 FEWEST_LEFT = 10  # notes below which a share says nothing
+ONSET_ROUNDING = 0.002  # seconds: two ticks of a MIDI file
 AGES = 60  # ages at which the share is computed
 
 
@@ -41,11 +44,12 @@ def deteriorating_sample(run: Run) -> Figure:
     figure = Figure(figsize=(9.6, 4.6 + 0.03 * max(0, high - low - 40)))
     column = figure.subplots(2, 1, sharex=True, sharey=True)
     for axes, notes, (name, of, told) in zip(column, pieces, shown, strict=True):
-        stuck, count = _stuck_notes(run, name, of, len(notes))
+        stuck, count = _stuck_notes(run, name, of, notes)
         draw_notes(axes, notes, PLAYED, run.params["sample_seconds"])
         draw_bars_of(axes, notes, stuck, STUCK, run.params["sample_seconds"])
-        percent = f" ({100 * count / len(notes):.0f} %)" if len(notes) else ""
-        rate = f"{count} of {len(notes)} notes stuck{percent}"
+        sampled = int(run.sampled(name).set_index("file")["notes"].get(of, len(notes)))
+        percent = f" ({100 * count / sampled:.0f} %)" if sampled else ""
+        rate = f"{count} of {sampled} notes stuck{percent}"
         axes.set_title(f"{name}, {of}: {rate}{outside(notes, low, high)}\n{told}")
     pitch_axis(list(column), low, high)
     column[0].set_xlim(0, run.params["sample_seconds"])
@@ -92,18 +96,21 @@ def _worst_sample(run: Run) -> tuple[str, str, str]:
     return str(row["run"]), str(row["file"]), why
 
 
-def _stuck_notes(run: Run, name: str, file: str, notes: int) -> tuple[np.ndarray, int]:
-    """Which of a sample's notes are stuck, and how many.
+def _stuck_notes(run: Run, name: str, file: str, notes: NoteList) -> tuple[np.ndarray, int]:
+    """Which notes of a sample's file are stuck, and how many of those that were sampled.
 
-    The table has one row a note, in the order of the file's notes. Where the counts differ, the
-    file is no longer what was sampled, and no note is marked.
+    Where several begin at once on one key, the file has one note for them: stuck if one of them is.
+    Raises InputError where a stuck note is not in the file.
     """
     ends = run.note_ends(name)
-    stuck = ends["stuck"][ends["file"] == file].to_numpy() == 1
-    if len(stuck) == notes:
-        return stuck, int(stuck.sum())
-    counts = run.sampled(name).set_index("file")["stuck_notes"]
-    return np.zeros(notes, dtype=bool), int(counts.get(file, 0))
+    stuck = ends[(ends["file"] == file) & (ends["stuck"] == 1)]
+    at = stuck["onset_seconds"].to_numpy(np.float64)[:, None]
+    same_key = stuck["pitch"].to_numpy()[:, None] == notes.pitch[None, :]
+    same = same_key & (np.abs(at - notes.onset_seconds[None, :]) < ONSET_ROUNDING)  # (stuck, notes)
+    if not same.any(axis=1).all():
+        path = run.folder("samples", name) / file
+        raise InputError(f"{path} is not what note_ends.csv tells of: sample the model again")
+    return same.any(axis=0), len(stuck)
 
 
 @dataclass(frozen=True)
