@@ -1,14 +1,12 @@
 """The claims of the polyphonic experiment where their verdict is known, and on too little."""
 
 import csv
-from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
-from neuralmusic.claims import CLAIMS, COLUMNS, judge, verdict_row
+from neuralmusic.claims import CLAIMS, COLUMNS, judge
 from neuralmusic.claims_polyphonic import POLYPHONIC_CLAIMS, share_turned_off
-from neuralmusic.evidence import Evidence
 from neuralmusic.files import InputError
 from neuralmusic.notes import NoteList
 from tests.constructed import (
@@ -23,6 +21,7 @@ from tests.constructed import (
     write_note_ends,
     write_validation,
 )
+from tests.judging import Judged
 
 EVENTS, PIANOROLL, MONOPHONIC = "polyphonic_events", "polyphonic_pianoroll", "monophonic"
 PIECES = 30
@@ -53,31 +52,6 @@ def results(tmp_path):
 
 def job(models=MODELS, experiments=(MONOPHONIC, EVENTS, PIANOROLL), **changed):
     return together(*(params(models, experiment=e, **changed) for e in experiments))
-
-
-class Judged(Mapping):
-    """The rows of claims.csv by claim, each found when it is asked for."""
-
-    def __init__(self, results, parameters):
-        self.results, self.parameters = results, parameters
-        self.evidence = {}
-
-    def __getitem__(self, name):
-        experiment = CLAIMS[name].experiment
-        evidence = self.evidence.setdefault(
-            experiment, Evidence(experiment, self.parameters, self.results)
-        )
-        row = verdict_row(CLAIMS[name], evidence)
-        return {
-            key: "" if value != value else str(value)
-            for key, value in zip(COLUMNS, row, strict=True)
-        }
-
-    def __iter__(self):
-        return iter(CLAIMS)
-
-    def __len__(self):
-        return len(CLAIMS)
 
 
 def judged(results, parameters=None):

@@ -76,6 +76,10 @@ def test_the_line_from_files_to_measures(experiment, tmp_path, capsys):
             run("sample", job(model_name, other), line / other, model=model, encoded=encoded)
             folders.insert(0, line / other)
     run("score", params, line / "scores", model=model, encoded=encoded)
+    if model_name in jobs.probed_models(EXPERIMENTS[experiment]):
+        run("probe", params, line / "probe", model=model, encoded=encoded)
+        wanted = {"scores.npz", "probe.json", "modules.json", "params.json"}
+        assert set(contents(line / "probe")) == wanted
     for folder in folders:
         run("evaluate", params, line / "metrics", samples=folder)
         measured = pd.read_csv(line / "metrics/pieces.csv")
@@ -116,7 +120,7 @@ def failing(verb: str, tmp_path) -> int:
     if verb == "fetch":
         params = {"source": "folder", "path": str(tmp_path / "nowhere")}
         return call(verb, params, tmp_path, out=out)
-    if verb == "sample":
+    if verb in ("sample", "probe"):  # a recurrent model has no attention to probe
         params = job("basic", sampling={"primer_steps": 1000})
         encoded = corpus(tmp_path / "corpus")
         model = untrained(params, tmp_path / "model")
@@ -132,7 +136,13 @@ def failing(verb: str, tmp_path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("verb", "word"), [("fetch", "nowhere"), ("sample", "1000 steps"), ("train", "nowhere")]
+    ("verb", "word"),
+    [
+        ("fetch", "nowhere"),
+        ("sample", "1000 steps"),
+        ("train", "nowhere"),
+        ("probe", "basic has no attention"),
+    ],
 )
 def test_a_verb_that_fails_says_why_and_leaves_the_output_before(verb, word, tmp_path, capsys):
     (tmp_path / "out").mkdir()

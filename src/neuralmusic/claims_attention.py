@@ -57,9 +57,8 @@ def better(evidence: Evidence, measure: str, better_model: str, worse_model: str
     run = evidence.models((*THESIS_MODELS, EQUAL), at_least=1)
     of, said, decimals, table = MEASURES[measure]
     found = {name: of(evidence, name) for name in run}
-    told = f"{said}: {listed(found, decimals)}."
-    difference = found[better_model] - found[worse_model]
-    return finding(difference, f"{told} {printed(table) if table else ''}{_seeds(found)}")
+    told = f"{said}: {listed(found, decimals)}.{_beside(found, table)}"
+    return finding(found[better_model] - found[worse_model], told)
 
 
 def best_of_the_four(evidence: Evidence, measure: str, model: str, sign: int) -> Finding:
@@ -78,20 +77,20 @@ def best_of_the_four(evidence: Evidence, measure: str, model: str, sign: int) ->
     difference = found[model] - others[nearest]
     numbers = (
         f"{said[0].upper()}{said[1:]}: {listed(found, decimals)}; nearest other: {nearest}. The"
-        f" interval allows for the choice among {len(others)}."
-        f" {printed(table) if table else ''}{_seeds(found)}"
+        f" interval allows for the choice among {len(others)}.{_beside(found, table)}"
     )
     interval = difference.whole_interval(choices=len(others))
-    return Finding(difference.value, interval, numbers.strip())
+    return Finding(difference.value, interval, numbers)
 
 
-def _seeds(found: dict[str, Estimate]) -> str:
-    """What the seeds vary, where there are several."""
+def _beside(found: dict[str, Estimate], table: int | None) -> str:
+    """The thesis's numbers, where it has them, and what the seeds vary, where there are several."""
+    thesis = f" {printed(table)}" if table else ""
     spread = {name: of.seeds_sd for name, of in found.items() if np.isfinite(of.seeds_sd)}
     if not spread:
-        return " One seed a model: how much another would change is not in the interval."
+        return f"{thesis} One seed a model: how much another would change is not in the interval."
     told = ", ".join(f"{name} {sd:.2g}" for name, sd in spread.items())
-    return f" Standard deviation between seeds: {told}."
+    return f"{thesis} Standard deviation between seeds: {told}."
 
 
 def _claims() -> dict[str, Claim]:

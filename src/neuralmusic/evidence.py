@@ -128,9 +128,11 @@ def against_extreme(
 
 
 def listed(estimates: Mapping[str, Estimate], decimals: int) -> str:
-    """The models with their numbers, the least first."""
-    ordered = sorted(estimates.items(), key=lambda item: (item[1].value, item[0]))
-    return ", ".join(f"{name} {estimate.value:.{decimals}f}" for name, estimate in ordered)
+    """The models with their numbers, the least first, and last those that have none."""
+    defined = {name: e.value for name, e in estimates.items() if np.isfinite(e.value)}
+    ordered = sorted(defined.items(), key=lambda item: (item[1], item[0]))
+    told = [f"{name} {value:.{decimals}f}" for name, value in ordered]
+    return ", ".join(told + [f"{name} undefined" for name in estimates if name not in defined])
 
 
 def printed(table: int, experiment: str | None = None) -> str:
