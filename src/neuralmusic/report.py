@@ -14,7 +14,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ VERDICTS = ("held", "did not hold", "undecided")
 STEPS = ["fetch", "convert", "split", "encode", "train", "sample", "score", "evaluate"]
 STEPS += ["tabulate", "judge", "draw"]
 OWN_STEP = "report"
+TRAINING = "training"  # the table to which the page adds times
 COPY_OF = "the same notes as"  # how `convert` begins to say that a piece is a copy
 
 
@@ -100,6 +101,8 @@ def _experiment(
     for table in tables_of(name, own):
         # A table has one page for each of its experiments.
         found = [page for page in read_pages(results, table) if f"{name} exp" in page.title]
+        if table == TRAINING:
+            found = [with_seconds(page, results / "models" / name) for page in found]
         tables += found
         missing += [] if found else [table]
     before = list(params["experiments"])[: list(params["experiments"]).index(name)]
@@ -208,6 +211,22 @@ def read_pages(results: Path, table: str) -> list[TextTable]:
         return []
     pages = re.split(r"^# ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     return [_text_table(table, page.splitlines()) for page in pages]
+
+
+def with_seconds(table: TextTable, models: Path) -> TextTable:
+    """The table of trainings with how long each took, from the logs in the folder `models`.
+
+    The table itself has no times, so that it is the same each time.
+    """
+    rows = []
+    for row in table.rows:
+        log = _optional(models / row[0] / "log.csv", [])
+        told = ["", ""]
+        if log is not None and {"tokens", "seconds"} <= set(log.columns) and len(log):
+            tokens, seconds = log[["tokens", "seconds"]].iloc[-1]
+            told = [duration(seconds), f"{tokens / seconds:,.0f}" if seconds else ""]
+        rows.append([*row, *told])
+    return replace(table, header=[*table.header, "time", "tokens a second"], rows=rows)
 
 
 def _text_table(name: str, lines: list[str]) -> TextTable:

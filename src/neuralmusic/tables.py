@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from neuralmusic.attention_tables import distance_to_real, training
 from neuralmusic.compare import (
     FLOOR,
     REAL,
@@ -18,6 +17,7 @@ from neuralmusic.compare import (
     pooled,
     read_csv,
 )
+from neuralmusic.distance_table import distance_to_real
 from neuralmusic.files import InputError, write_csv, write_text
 from neuralmusic.grammar_table import grammar
 from neuralmusic.losses import load_heldout
@@ -45,6 +45,7 @@ from neuralmusic.table_text import (
     stuck_footnote,
     with_interval,
 )
+from neuralmusic.training_table import training
 
 
 def tabulate(name: str, params: Mapping[str, Any], results: Path) -> None:
