@@ -241,7 +241,10 @@ def _fill(options: argparse.Namespace, make: Callable[[dict, Path], None]) -> No
 
 
 def _params(options: argparse.Namespace) -> dict:
-    return json.loads(options.params.read_text(encoding="utf-8"))
+    params = json.loads(options.params.read_text(encoding="utf-8"))
+    if "order" in params:
+        params["experiments"] = {name: params["experiments"][name] for name in params["order"]}
+    return params
 
 
 def _copy_params(options: argparse.Namespace, to: Path) -> None:

@@ -267,8 +267,12 @@ def model_parameters(params: dict, experiment: str, run: str, verb: str) -> dict
 
 
 def comparison_parameters(params: dict, experiments: list[str]) -> dict:
-    """What the tables, claims and figures of some experiments depend on."""
-    return {"experiments": {name: _comparison(params, name) for name in experiments}}
+    """What the tables, claims and figures of some experiments depend on.
+
+    `order` is that of params.yaml, in which they are shown: a snapshot has its keys sorted.
+    """
+    compared = {name: _comparison(params, name) for name in experiments}
+    return {"experiments": compared, "order": experiments}
 
 
 def _comparison(params: dict, experiment: str) -> dict:
