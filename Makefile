@@ -2,6 +2,7 @@
 PYTHON ?= python3
 CORES ?= all
 SCALE ?=
+ONLY ?=
 MODELS ?= basic
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -33,9 +34,9 @@ format: $(INSTALLED) ## format Python and Snakemake files
 	ruff check --fix .
 	snakefmt Snakefile workflow
 
-bench: $(INSTALLED) ## measure sampling and training against plain references
+bench: $(INSTALLED) ## measure sampling and training against plain references [ONLY="decoder_sampling ..."]
 	snakemake --quiet rules --cores $(CORES) data
-	python -m benchmarks
+	python -m benchmarks $(ONLY)
 
 bench-jsb: $(INSTALLED) ## train on JSB chorales, print test NLL [DATA=folder MODELS="basic emb ..."]
 	@test -n "$(DATA)" || { echo 'make bench-jsb: name the folder of the JSON: DATA=...'; exit 1; }
