@@ -14,17 +14,10 @@ from neuralmusic import jobs
 from neuralmusic.claims import judge
 from neuralmusic.files import write_csv, write_text, writing
 from neuralmusic.jobs import ATTENTION, EVENTS, FIGURES, GRAMMAR, PIANOROLL, TABLES
-from neuralmusic.report import (
-    cell,
-    commit,
-    duration,
-    figure_title,
-    inline,
-    kind_of_reason,
-    number,
-    report,
-    tables_of,
-)
+from neuralmusic.page import cell, duration, inline, number
+from neuralmusic.provenance import commit
+from neuralmusic.rejected import kind_of_reason
+from neuralmusic.report import figure_title, report, tables_of
 from neuralmusic.tables import tabulate
 from tests.constructed import EXPERIMENTS, MODELS, params, together
 from tests.whole import write_benchmark, write_data, write_whole

@@ -28,7 +28,7 @@ FOLLOWED = {
     "tabulate": ["tables.py"],
     "judge": ["claims.py"],
     "draw": ["figures.py", "neuralmusic.mplstyle"],
-    "report": ["report.py", "report.html"],
+    "report": ["report.py", "page.html", "report.html"],
 }
 
 
