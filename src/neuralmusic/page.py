@@ -1,14 +1,19 @@
-"""HTML pages from templates, and numbers, times and marks as they show them."""
+"""HTML pages from templates, and what is in them: optional files, numbers, times and marks."""
 
 from __future__ import annotations
 
+import base64
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
+import pandas as pd
 from markupsafe import Markup, escape
+
+from neuralmusic.compare import read_csv
 
 TEMPLATES = Path(__file__).parent
 
@@ -24,6 +29,16 @@ def render(template: str, **values: Any) -> str:
     )
     environment.filters |= {"inline": inline, "cell": cell, "number": number, "time": duration}
     return environment.get_template(template).render(**values)
+
+
+def optional_csv(path: Path, names: Sequence[str]) -> pd.DataFrame | None:
+    """A CSV of an earlier verb, see `read_csv`; None where it is not there."""
+    return read_csv(path, names) if path.is_file() else None
+
+
+def embedded(path: Path) -> str | None:
+    """A file in the letters that a page can hold; None where it is not there."""
+    return base64.b64encode(path.read_bytes()).decode("ascii") if path.is_file() else None
 
 
 def inline(text: str) -> Markup:

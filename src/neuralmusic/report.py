@@ -1,12 +1,11 @@
-"""The page that shows everything: results/report/index.html.
+"""The page that shows everything: results/report/index.html, and beside it one of each dataset.
 
-It stands alone: styles and figures are inside it, and it opens without a network. What is not
+Each stands alone: styles and figures are inside it, and it opens without a network. What is not
 there is said in the page; only a results folder that cannot be read ends in an error.
 """
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 from collections import Counter
@@ -19,18 +18,17 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from neuralmusic import datasets, jobs
+from neuralmusic import jobs
 from neuralmusic.captions import CAPTIONS
-from neuralmusic.compare import FLOOR, REAL, read_csv
+from neuralmusic.compare import FLOOR, REAL
+from neuralmusic.dataset_pages import Dataset, write_page
 from neuralmusic.files import write_text
-from neuralmusic.page import duration, render
+from neuralmusic.page import duration, embedded, optional_csv, render
 from neuralmusic.provenance import commit, machine, read_benchmarks, versions
-from neuralmusic.rejected import kind_of_reason
 from neuralmusic.representations import REPRESENTATIONS
 
 TEMPLATE = "report.html"
 SHOWN_SAMPLES = 3  # of each model
-SHOWN_REJECTED = 200  # files; the rest is counted
 VERDICTS = ("held", "did not hold", "undecided")
 TRAINING = "training"  # the table to which the page adds times
 
@@ -50,17 +48,23 @@ class TextTable:
 def report(
     params: Mapping[str, Any], results: Path, data: Path, logs: Path, out_folder: Path
 ) -> None:
-    """Writes out_folder/index.html. `params["resolved"]` is what the page prints as parameters."""
+    """Writes out_folder/index.html, and datasets/{name}.html of every dataset that is used.
+
+    `params["resolved"]` is what the page prints as parameters.
+    """
     results, data, logs = Path(results), Path(data), Path(logs)
     claims = read_claims(results)
+    names = dict.fromkeys(own.get("dataset") for own in params["experiments"].values())
+    described = {n: write_page(n, params, results, data, Path(out_folder)) for n in names if n}
     experiments = [
-        _experiment(name, own, params, claims, results, data, Path(out_folder))
+        _experiment(name, own, params, claims, described, results, Path(out_folder))
         for name, own in params["experiments"].items()
     ]
     steps, step_jobs = read_benchmarks(logs, params)
     page = render(
         TEMPLATE,
         experiments=experiments,
+        datasets=list(described.values()),
         summary=summary(params, claims, results),
         claims_missing=claims is None,
         other_claims=[c for c in claims or [] if c["experiment"] not in params["experiments"]],
@@ -77,8 +81,8 @@ def _experiment(
     own: Mapping[str, Any],
     params: Mapping[str, Any],
     claims: list[dict] | None,
+    described: Mapping[str, Dataset],
     results: Path,
-    data: Path,
     out_folder: Path,
 ) -> dict[str, Any]:
     """What the page says of one experiment."""
@@ -90,14 +94,11 @@ def _experiment(
             found = [with_seconds(page, results / "models" / name) for page in found]
         tables += found
         missing += [] if found else [table]
-    before = list(params["experiments"])[: list(params["experiments"]).index(name)]
-    same = [e for e in before if params["experiments"][e].get("dataset") == own.get("dataset")]
     return {
         "name": name,
         "settings": own,
         "weights_of": own.get("weights_of"),
-        "data": _data(own.get("dataset"), params, data),
-        "data_told_in": same[0] if same else None,
+        "dataset": described.get(own.get("dataset", "")),
         "tables": tables,
         "missing_tables": missing,
         "figures": [
@@ -116,23 +117,6 @@ def tables_of(experiment: str, own: Mapping[str, Any]) -> list[str]:
     return of_all + [name for name, of in jobs.TABLES.items() if experiment in of]
 
 
-def _data(dataset: str | None, params: Mapping[str, Any], data: Path) -> dict[str, Any]:
-    """The pieces of a dataset by split, and what was rejected, by reason."""
-    settings = params.get("resolved", {}).get("datasets", {}).get(dataset, {})
-    source = datasets.DATASETS.get(settings.get("source"))
-    splits = _optional(data / "splits" / str(dataset) / "split.csv", ["piece", "split"])
-    rejected = _optional(data / "notes" / str(dataset) / "rejected.csv", ["file", "reason"])
-    kinds = Counter() if rejected is None else Counter(map(kind_of_reason, rejected["reason"]))
-    return {
-        "name": dataset or "unknown",
-        "about": source.ABOUT if source else None,
-        "splits": None if splits is None else dict(Counter(splits["split"])),
-        "rejected_kinds": None if rejected is None else kinds.most_common(),
-        "rejected": [] if rejected is None else rejected.to_numpy().tolist()[:SHOWN_REJECTED],
-        "rejected_count": kinds.total(),
-    }
-
-
 def _samples(
     experiment: str, models: Sequence[str], results: Path, out_folder: Path
 ) -> list[dict[str, Any]]:
@@ -141,7 +125,7 @@ def _samples(
     for model in [REAL, *(model for model in models if model != REAL)]:
         folder = results / "samples" / experiment / model
         files = sorted(folder.glob("*.mid"))
-        sources = _optional(folder / "pieces.csv", ["file", "primer_piece"])
+        sources = optional_csv(folder / "pieces.csv", ["file", "primer_piece"])
         named = {} if sources is None else sources.set_index("file")["primer_piece"].dropna()
         shown = [
             {
@@ -159,12 +143,11 @@ def _figure(name: str, results: Path) -> dict[str, Any]:
     path = results / "figures" / f"{name}.png"
     kind, experiment = jobs.FIGURES[name]
     title, caption = CAPTIONS[kind]
-    image = base64.b64encode(path.read_bytes()).decode("ascii") if path.is_file() else None
     return {
         "name": name,
         "title": figure_title(name, experiment, title),
         "caption": caption,
-        "image": image,
+        "image": embedded(path),
     }
 
 
@@ -196,7 +179,7 @@ def with_seconds(table: TextTable, models: Path) -> TextTable:
     """
     rows = []
     for row in table.rows:
-        log = _optional(models / row[0] / "log.csv", [])
+        log = optional_csv(models / row[0] / "log.csv", [])
         told = ["", ""]
         if log is not None and {"tokens", "seconds"} <= set(log.columns) and len(log):
             tokens, seconds = log[["tokens", "seconds"]].iloc[-1]
@@ -224,7 +207,7 @@ def _text_table(name: str, lines: list[str]) -> TextTable:
 def read_claims(results: Path) -> list[dict[str, Any]] | None:
     """The rows of results/claims.csv, None where it is not there."""
     text = ["experiment", "section", "claim", "verdict", "statistic", "numbers"]
-    frame = _optional(results / "claims.csv", text)
+    frame = optional_csv(results / "claims.csv", text)
     return None if frame is None else frame.fillna(dict.fromkeys(text, "")).to_dict("records")
 
 
@@ -234,7 +217,7 @@ def summary(
     """The page's first sentences, made from the numbers."""
     said = []
     path = results / "tables" / "heldout_nll.csv"
-    table = _optional(path, ["experiment", "model", "beats_floor"])
+    table = optional_csv(path, ["experiment", "model", "beats_floor"])
     for name, own in params["experiments"].items():
         if own.get("weights_of"):
             said.append(f"The {name} experiment samples the models of {own['weights_of']}.")
@@ -266,7 +249,3 @@ def summary(
             " could not be decided at this scale."
         )
     return said
-
-
-def _optional(path: Path, names: Sequence[str]) -> pd.DataFrame | None:
-    return read_csv(path, names) if path.is_file() else None
