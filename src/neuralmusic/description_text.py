@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from neuralmusic.description import ALL, PARTS
 from neuralmusic.pitch_names import pitch_name
 
+LINE = 100  # characters of a terminal
 NOTHING = "–"  # what an undefined number is shown as
 IN_BEATS = (
     "Times are those of the score: a quarter lasts half a second, and the tempo that a file states"
@@ -65,7 +67,7 @@ def in_a_sentence(summary: pd.DataFrame, rejected: pd.DataFrame | None) -> str:
 def rejected_title(rejected: pd.DataFrame, pieces: int) -> str:
     """How many files were rejected, of how many, as a sentence without its end."""
     count = int(rejected["files"].sum())
-    of = f"of {count + pieces:,} files"
+    of = f"of {count + pieces:,} file{'' if count + pieces == 1 else 's'}"
     if not count:
         return f"none {of} was rejected"
     verb = "was" if count == 1 else "were"
@@ -75,7 +77,8 @@ def rejected_title(rejected: pd.DataFrame, pieces: int) -> str:
 def as_terminal(title: str, summary: pd.DataFrame, rejected: pd.DataFrame, remark: str) -> str:
     """All of it as aligned lines."""
     pieces = int(summary.set_index("part").loc[ALL, "pieces"])
-    lines = [title, "", *aligned(summary_table(summary)), "", remark, ""]
+    lines = [title, "", *aligned(summary_table(summary)), ""]
+    lines += [*textwrap.wrap(remark, LINE), ""]
     lines.append(_sentence(rejected_title(rejected, pieces)) + (":" if len(rejected) else "."))
     for kind, files, example, reason in rejected.itertuples(index=False):
         lines += [f"  {files:>6,}  {kind}", f"{'':10}such as {example}: {shortened(reason)}"]

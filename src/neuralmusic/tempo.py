@@ -82,10 +82,10 @@ def _read_track(content: bytes, at: int, end: int) -> tuple[int, list[tuple[int,
             if byte == META:
                 kind = content[at + 1]
                 length, at = _number(content, at + 2)
-                tempo = int.from_bytes(content[at : at + length])
                 tick += delta
-                if kind == END_OF_TRACK:
+                if kind == END_OF_TRACK or at + length > end:  # or the file ends within it
                     break
+                tempo = int.from_bytes(content[at : at + length])
                 if kind == SET_TEMPO and length == 3 and tempo:
                     stated.append((tick, tempo))
                 at += length

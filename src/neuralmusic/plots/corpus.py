@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
-from matplotlib.gridspec import SubplotSpec
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
@@ -18,6 +17,11 @@ from neuralmusic.measures.pitch import CLASSES
 from neuralmusic.pitch_names import pitch_name
 from neuralmusic.plots.run import REMARK, say
 
+# In inches: the width of all, where the first column begins, of one column, and between two.
+WIDTH, LEFT, COLUMN, GAP = 10.4, 0.88, 2.7, 0.6
+STRIP, HISTOGRAM = 0.42, 1.5  # heights, in inches, as those of what follows
+TOP, MIDDLE, BARS_TOP, BAR_HEIGHT = 0.55, 3.5, 6.3, 0.22  # where the rows begin, and a bar
+LETTER = 0.055  # of a reason, about
 LOWEST_KEY, HIGHEST_KEY = 21, 108  # of a piano
 BLACK = (1, 3, 6, 8, 10)  # pitch classes
 BAR, BAR_OF_BLACK, DARK = "#7fa8c9", "#1f4e79", "#222222"
@@ -37,32 +41,50 @@ LEAST_FILES = 5  # that the axis of rejected files has room for, so that one fil
 def corpus(description: Description) -> Figure:
     """The figure of a corpus: four histograms over pieces, notes by key, rejected files by kind."""
     bars = min(len(description.rejected), MOST_KINDS + 1)
-    height = 0.75 + 0.24 * bars if bars else 0.4
-    figure = Figure(figsize=(10.4, 5.7 + height))
-    # A figure each, so that a long name in one row does not move the panels of another.
-    grid = figure.add_gridspec(3, 1, height_ratios=[3.0, 2.7, height])
-    top, middle, bottom = (figure.add_subfigure(grid[row]) for row in range(3))
+    # Laid out by hand, in inches: constrained layout, whose solver orders what it is given by where
+    # it lies in memory, moves panels by their last digits from one drawing to the next.
+    figure = Figure(figsize=(WIDTH, BARS_TOP + (BAR_HEIGHT * bars + 0.5 if bars else 0.1)))
+    figure.set_layout_engine("none")
     pieces, in_beats = description.pieces, description.is_in_beats
     unit = " (a quarter is 0.5 s)" if in_beats else ""
-    row = top.add_gridspec(1, 3)
-    _histogram(top, row[0], pieces, "length_seconds", "Length", f"seconds{unit}", named=True)
-    _histogram(top, row[1], pieces, "notes_per_second", "Density", f"notes a second{unit}")
-    at_once = "mean notes at once, while any sounds"
-    _histogram(top, row[2], pieces, "polyphony", "Polyphony", at_once)
-    top.supxlabel(SPREAD, fontsize=7.5, color=REMARK)
-    row = middle.add_gridspec(1, 3)
-    _keys(middle.add_subplot(row[:2]), description.pitch_counts)
+    for column, measure, title, of in (
+        (0, "length_seconds", "Length", f"seconds{unit}"),
+        (1, "notes_per_second", "Density", f"notes a second{unit}"),
+        (2, "polyphony", "Polyphony", "mean notes at once, while any sounds"),
+    ):
+        strip, axes = _two_panels(figure, column, TOP)
+        _histogram(strip, axes, pieces, measure, title, of, named=column == 0)
+    below = 1 - (MIDDLE - 0.42) / figure.get_figheight()
+    figure.text(0.5, below, SPREAD, ha="center", va="center", fontsize=7.5, color=REMARK)
+    width = 2 * COLUMN + GAP
+    _keys(_panel(figure, LEFT, MIDDLE, width, STRIP + HISTOGRAM), description.pitch_counts)
     title = "Tempo (not used)" if in_beats else "Tempo"
-    _histogram(middle, row[2], pieces, "tempo", title, "quarters a minute")
-    _rejected(bottom.add_subplot(), description)
+    _histogram(*_two_panels(figure, 2, MIDDLE), pieces, "tempo", title, "quarters a minute")
+    _rejected(figure, description)
     hours = pieces["length_seconds"].sum() / 3600
     figure.suptitle(
         f"{description.dataset}: {len(pieces):,} pieces, {hours:,.1f} hours,"
         f" {pieces['notes'].sum():,} notes",
         x=0.01,
+        y=1 - 0.08 / figure.get_figheight(),
         ha="left",
+        va="top",
     )
     return figure
+
+
+def _panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """A panel by its place in inches, from the left and from the top."""
+    whole = figure.get_figheight()
+    at = (left / WIDTH, 1 - (top + height) / whole, width / WIDTH, height / whole)
+    return figure.add_axes(at)
+
+
+def _two_panels(figure: Figure, column: int, top: float) -> tuple[Axes, Axes]:
+    """A histogram's panel and the strip above it, in one of the three columns."""
+    left = LEFT + column * (COLUMN + GAP)
+    strip = _panel(figure, left, top, COLUMN, STRIP)
+    return strip, _panel(figure, left, top + STRIP, COLUMN, HISTOGRAM)
 
 
 def limits(values: np.ndarray) -> tuple[float, float]:
@@ -77,8 +99,8 @@ def limits(values: np.ndarray) -> tuple[float, float]:
 
 
 def _histogram(
-    figure: SubFigure,
-    place: SubplotSpec,
+    strip: Axes,
+    axes: Axes,
     pieces: pd.DataFrame,
     column: str,
     title: str,
@@ -86,9 +108,6 @@ def _histogram(
     named: bool = False,
 ) -> None:
     """How many pieces have which value; above it the spread of each part of the split."""
-    inner = place.subgridspec(2, 1, height_ratios=[1.2, 4], hspace=0)
-    strip = figure.add_subplot(inner[0])
-    axes = figure.add_subplot(inner[1], sharex=strip)
     known = pieces[pieces[column].notna()]
     values = known[column].to_numpy(dtype=float)
     axes.set(xlabel=unit, ylabel="pieces")
@@ -98,20 +117,20 @@ def _histogram(
         say(axes, "not known of any piece")
         return
     median = float(np.median(values))
-    strip.set_title(f"{title}, median {median:.3g}")
+    strip.set_title(f"{title}, median {_number(median)}")
     low, high = limits(values)
     remarks = []
     for side, end, beyond in (
         ("below", values.min(), int((values < low).sum())),
         ("above", values.max(), int((values > high).sum())),
     ):
-        remarks += [f"{beyond:,} {side}, to {end:.3g}"] if beyond else []
+        remarks += [f"{beyond:,} {side}, to {_number(end)}"] if beyond else []
     if missing := len(pieces) - len(known):
         remarks.append(f"{missing:,} not known")
     axes.text(1, 0.99, "; ".join(remarks), transform=axes.transAxes, **CORNER)
     shown = values[(values >= low) & (values <= high)]
     if high - low <= 1e-6 * max(1.0, abs(high)):  # all alike: one bar, in the middle
-        axes.set_xticks([median], [f"{median:.4g}"])
+        axes.set_xticks([median], [_number(median)])
         half = 0.5 * max(1.0, 0.02 * abs(median))
         edges, low, high = np.array([-0.2, 0.2]) * half + median, median - half, median + half
     else:
@@ -122,9 +141,14 @@ def _histogram(
     axes.axvline(median, ymax=0.87, color=DARK, linewidth=0.9)
     margin = 0.02 * (high - low)
     axes.set(xlim=(low - margin, high + margin), ylim=(0, counts.max() * 1.15))
+    strip.set_xlim(axes.get_xlim())
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(axis="x", visible=False)
     _spreads(strip, known, column, (low, high), named)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _spreads(
@@ -188,22 +212,25 @@ def _keys(axes: Axes, counts: np.ndarray) -> None:
     axes.set_title(told, loc="right", color=REMARK)
 
 
-def _rejected(axes: Axes, description: Description) -> None:
+def _rejected(figure: Figure, description: Description) -> None:
     """A bar a kind of reason, the most frequent at the top."""
-    title = rejected_title(description.rejected, len(description.pieces))
-    axes.set_title(title[:1].upper() + title[1:])
     rows = list(description.rejected[["kind", "files"]].itertuples(index=False, name=None))
-    if not rows:
-        axes.set_axis_off()
-        return
     if len(rows) > MOST_KINDS + 1:
         rest = rows[MOST_KINDS:]
         rows = [*rows[:MOST_KINDS], (f"{len(rest)} other reasons", sum(n for _, n in rest))]
-    names, counts = zip(*rows, strict=True)
+    names, counts = [shortened(name, LONGEST) for name, _ in rows], [count for _, count in rows]
+    left = max(LEFT, 0.25 + LETTER * max(map(len, names), default=0))
+    height = max(0.01, BAR_HEIGHT * len(rows))
+    axes = _panel(figure, left, BARS_TOP, LEFT + 3 * COLUMN + 2 * GAP - left, height)
+    title = rejected_title(description.rejected, len(description.pieces))
+    axes.set_title(title[:1].upper() + title[1:])
+    if not rows:
+        axes.set_axis_off()
+        return
     at = np.arange(len(rows))
     bars = axes.barh(at, counts, 0.7, color=BAR)
     axes.bar_label(bars, [f"{count:,}" for count in counts], padding=3, fontsize=7.5)
-    axes.set_yticks(at, [shortened(name, LONGEST) for name in names])
+    axes.set_yticks(at, names)
     axes.set(
         ylim=(len(rows) - 0.4, -0.6), xlim=(0, max(LEAST_FILES, *counts) * 1.08), xlabel="files"
     )
