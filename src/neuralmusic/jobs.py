@@ -238,6 +238,8 @@ def snapshot(verb: str, job: str, parameters: dict, copy: Path) -> str:
 def dataset_parameters(params: dict, dataset: str, verb: str) -> dict:
     """What `fetch`, `convert`, `split` or `describe` of a dataset depend on."""
     settings = params["datasets"][dataset]
+    if verb == "describe":
+        return {"dataset": dataset, "time": settings["time"]}
     if verb == "fetch":
         source = DATASETS[settings["source"]]
         try:
@@ -250,8 +252,6 @@ def dataset_parameters(params: dict, dataset: str, verb: str) -> dict:
         return {"dataset": dataset, **own, **found}
     if verb == "convert":
         return {"dataset": dataset} | {key: settings[key] for key in ("time", "sustain_pedal")}
-    if verb == "describe":
-        return {"dataset": dataset, "time": settings["time"]}
     return {"dataset": dataset, "seed": params["seed"], "split": params["split"]}
 
 
