@@ -102,7 +102,7 @@ def test_the_command_of_the_workflow_writes_the_same(project, capsys):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("bach", ["'bach'", "ryans_mammoth, bach_chorales, folder"]),
+        ("bach", ["'bach'", ", ".join(PARAMS["datasets"])]),
         ("ryans_mammoth", ["data/notes/ryans_mammoth", "run `snakemake --cores all data`"]),
         ("folder", ["choose it as the `dataset` of an experiment", "snakemake --cores all data"]),
     ],
