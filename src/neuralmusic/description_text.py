@@ -25,7 +25,7 @@ ABOUT = (
 )
 CAPTION = (
     "In a histogram each piece counts once, and the line is the median. Above it is the spread of"
-    " each part of the split: about the same in all, since they are drawn from one corpus. Far"
+    " each part of the split: about the same in all where pieces were drawn for them by chance. Far"
     " pieces, at most one in a hundred at either end, lie beyond an axis and are counted in its"
     " corner. By key each note counts once, however long it is."
 )
