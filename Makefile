@@ -63,6 +63,7 @@ unlock: $(INSTALLED) ## after a kill -9 of make reproduce: free Snakemake's lock
 clean: ## delete the environment and everything that make reproduce makes
 	rm -rf .venv .snakemake .params .checkpoints logs data/raw data/notes data/splits data/encoded
 	rm -rf results/models results/scores results/probes results/samples results/metrics results/report
+	rm -rf results/datasets
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
