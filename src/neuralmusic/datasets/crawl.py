@@ -1,0 +1,376 @@
+"""A crawl of index pages: every MIDI file that they link to, each fetched once.
+
+What is fetched is kept in a folder that outlives the job, with a journal of one line a finished
+address, so that a crawl that was killed goes on and asks for nothing that it has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+
+import pandas as pd
+from tqdm import tqdm
+
+from neuralmusic.datasets.polite import (
+    Answer,
+    Client,
+    DeadAddress,
+    FetchError,
+    Manners,
+    NoAnswer,
+    NotAsked,
+    absolute,
+    site,
+)
+from neuralmusic.files import InputError, write_csv, writing
+
+DOWNLOADS = Path(".downloads")  # one folder a dataset
+MANIFEST = "crawl.csv"
+JOURNAL = "journal.jsonl"
+ENDINGS = (".mid", ".midi")
+MAX_NAME_BYTES = 150  # of each part of a path; file systems take 255
+UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A line of the journal: what an address had to give, whole and in the kept folder."""
+
+    address: str
+    final_address: str
+    bytes: int
+    sha256: str
+    time: str  # UTC, ISO 8601
+    content_type: str
+
+
+class Store:
+    """What a crawl has fetched, by address, on disk at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads the journal of `folder`, which is made where it is not there.
+
+        What a kill left behind, half a line or a file without one, counts as not fetched.
+        Raises InputError where the folder cannot be read or written.
+        """
+        self.folder = folder
+        self.journal = folder / JOURNAL
+        self.known: dict[str, Fetched] = {}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with self.journal.open("a+b") as file:
+                file.seek(0)
+                lines = file.read().splitlines(keepends=True)
+                if lines and not lines[-1].endswith(b"\n"):
+                    lines.pop()
+                    file.truncate(sum(map(len, lines)))
+        except OSError as error:
+            raise InputError(f"cannot use {folder}: {error.strerror or error}") from error
+        for line in lines:
+            try:
+                record = Fetched(**json.loads(line))
+            except (ValueError, TypeError):  # torn or damaged: the address is fetched again
+                continue
+            if self._read(record) is not None:
+                self.known[record.address] = record
+
+    def read(self, record: Fetched) -> bytes:
+        """The content that `record` is of. Raises InputError where it has gone or changed."""
+        content = self._read(record)
+        if content is None:
+            raise InputError(f"{self._path(record.address)} was changed while it was in use")
+        return content
+
+    def put(self, address: str, answer: Answer) -> Fetched:
+        """Keeps an answer, for good when this returns. Raises InputError where the disk is full."""
+        record = Fetched(
+            address=address,
+            final_address=answer.final_address,
+            bytes=len(answer.content),
+            sha256=hashlib.sha256(answer.content).hexdigest(),
+            time=answer.time,
+            content_type=answer.content_type,
+        )
+        with writing(self._path(address), binary=True) as file:
+            file.write(answer.content)
+            file.flush()
+            os.fsync(file.fileno())
+        line = json.dumps(asdict(record), sort_keys=True) + "\n"
+        try:
+            with self.journal.open("a", encoding="utf-8") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise InputError(f"cannot write {self.journal}: {error.strerror or error}") from error
+        self.known[address] = record
+        return record
+
+    def _path(self, address: str) -> Path:
+        return self.folder / hashlib.sha256(address.encode()).hexdigest()
+
+    def _read(self, record: Fetched) -> bytes | None:
+        try:
+            content = self._path(record.address).read_bytes()
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == record.sha256 else None
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of an index page, and where else its file may be if it is not there."""
+
+    address: str
+    others: tuple[str, ...]
+
+
+def crawl(pages: list[str], folder: Path, kept: Path, manners: Manners) -> dict[str, str]:
+    """Fills `folder` with the MIDI files that the index pages link to, and crawl.csv.
+
+    `pages`: absolute addresses on one host, which no request leaves.
+    `kept`: the folder of what is fetched; a second crawl asks only for what is not in it.
+    crawl.csv says of each file where it came from, its bytes, its SHA-256 and when it was fetched.
+
+    Returns {address: reason} of what could not be had. Raises InputError where that is everything,
+    or where the server stops answering; what was fetched is kept.
+    """
+    session = _Crawl(Client(pages[0], manners), Store(kept))
+    reasons: dict[str, str] = {}
+    links: dict[str, Link] = {}
+    for page in pages:
+        try:
+            record = session.visit(page, _check_page)
+            for link in _links(record, session.store.read(record)):
+                links.setdefault(link.address, link)
+        except FetchError as error:
+            reasons[page] = f"index page: {error}"
+    found: dict[str, Fetched] = {}
+    for link in tqdm(links.values(), desc=f"fetching {urlsplit(pages[0]).netloc}", disable=None):
+        try:
+            record = session.bring(link)
+            found[record.address] = record
+        except FetchError as error:
+            reasons[link.address] = str(error)
+    if not found:
+        examples = "; ".join(f"{at}: {reason}" for at, reason in list(reasons.items())[:3])
+        raise InputError(
+            f"no MIDI file could be fetched from {len(pages)} index pages, such as {pages[0]}: "
+            + (examples or "they link to none")
+        )
+    _fill(folder, found, session.store)
+    return reasons
+
+
+def index_pages(address: str, names: list[str], example: str) -> list[str]:
+    """The addresses of index pages below a site's address.
+
+    Raises InputError where `address` is none; `example` is the one that it says to set.
+    """
+    if not (address and site(address)[0]):
+        raise InputError(
+            f"{address!r} is no address of a site; set datasets.*.address in params.yaml to one,"
+            f" such as {example}"
+        )
+    return [absolute(address.rstrip("/") + "/", name) for name in names]
+
+
+@dataclass
+class _Crawl:
+    client: Client
+    store: Store
+
+    def __post_init__(self) -> None:
+        self.failed: dict[str, FetchError] = {}  # of this crawl; the next one tries them again
+        self.unanswered = 0  # addresses in a row
+
+    def visit(self, address: str, check: Callable[[Answer], None]) -> Fetched:
+        """What is at an address, asked for once at most; `check` raises where it is of no use."""
+        if record := self.store.known.get(address):
+            return record
+        if error := self.failed.get(address):
+            raise error
+        try:
+            answer = self.client.get(address)
+            self.unanswered = 0
+            check(answer)
+        except FetchError as error:
+            self.failed[address] = error
+            self._count(error)
+            raise
+        return self.store.put(address, answer)
+
+    def bring(self, link: Link) -> Fetched:
+        """The file that a link means: where it says, or else at one of the other addresses."""
+        addresses = [link.address, *link.others]
+        for address in addresses:
+            if record := self.store.known.get(address):
+                return record
+        reasons = []
+        for address in addresses:
+            try:
+                return self.visit(address, _check_midi)
+            except DeadAddress as error:
+                reasons.append(error)
+        raise reasons[0]
+
+    def _count(self, error: FetchError) -> None:
+        """Ends the crawl of a server that has gone: the rest of the links would fail likewise."""
+        if not isinstance(error, NotAsked):
+            self.unanswered = self.unanswered + 1 if isinstance(error, NoAnswer) else 0
+        if self.unanswered >= self.client.manners.max_unanswered:
+            raise InputError(
+                f"{urlsplit(self.client.home).netloc} has stopped answering: {error}. What was"
+                f" fetched is kept in {self.store.folder}; run again later to go on"
+            ) from error
+
+
+def _check_midi(answer: Answer) -> None:
+    if not answer.content.startswith(b"MThd"):
+        kind = answer.content_type.partition(";")[0] or "no type"
+        raise DeadAddress(f"no MIDI file but {len(answer.content)} bytes ({kind})")
+
+
+def _check_page(answer: Answer) -> None:
+    if answer.content.startswith(b"MThd"):
+        raise FetchError("a MIDI file and no index page")
+
+
+class _References(HTMLParser):
+    """The targets of a page's links, in order, and what they are relative to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = ""
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        target = dict(attrs).get("href") or ""
+        if tag == "base":
+            self.base = self.base or target
+        elif tag in ("a", "area") and target:
+            self.found.append(target)
+
+
+def _links(page: Fetched, content: bytes) -> list[Link]:
+    """The links of an index page to MIDI files. Raises FetchError where it cannot be read."""
+    parser = _References()
+    try:
+        parser.feed(_text(content, page.content_type))
+        parser.close()
+    except AssertionError as error:  # how the parser tells of a malformed declaration
+        raise FetchError(f"no readable HTML: {error}") from error
+    base = absolute(page.final_address, parser.base)
+    found = []
+    for target in parser.found:
+        if target.strip().lower().endswith(ENDINGS):
+            target = target.replace("#", "%23")  # in a name, since nothing can come after it
+        try:
+            address = absolute(base, target)
+        except FetchError:
+            continue
+        path, _, query = address.partition("?")
+        if not (path if path.lower().endswith(ENDINGS) else query).lower().endswith(ENDINGS):
+            continue
+        others = [address]
+        if "://" not in target and not target.strip().startswith(("/", "\\", "?")):
+            others.append(absolute(urljoin(base, "/"), target))  # the first slash was forgotten
+        if query:  # a question mark in a name
+            others += [other.replace("?", "%3F") for other in others]
+        others += [_other_case(other) for other in others]
+        others = [other for other in dict.fromkeys(others) if other != address]
+        found.append(Link(address, tuple(others)))
+    return found
+
+
+def _other_case(address: str) -> str:
+    """The address with its ending in capitals, or in small letters if it has any capital."""
+    stem, dot, ending = address.rpartition(".")
+    return stem + dot + (ending.upper() if ending.islower() else ending.lower())
+
+
+def _text(content: bytes, content_type: str) -> str:
+    """A page's text in the encoding that it names, else UTF-8, else that of old Windows pages."""
+    named = re.search(r"charset=[\"']?([\w-]+)", content_type, re.IGNORECASE)
+    inside = re.search(rb"charset\s*=\s*[\"']?([\w-]+)", content[:4096], re.IGNORECASE)
+    encodings = [named[1]] if named else []
+    encodings += [inside[1].decode("ascii", "replace")] if inside else []
+    for encoding in [*encodings, "utf-8-sig", "cp1252"]:
+        try:
+            return content.decode(encoding)
+        except (LookupError, UnicodeError):
+            continue
+    return content.decode("latin-1")
+
+
+def _fill(folder: Path, found: dict[str, Fetched], store: Store) -> None:
+    names = file_names(list(found))
+    rows = []
+    for address, name in names.items():
+        record = found[address]
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(store.read(record))
+        row = [address, record.final_address, name, record.bytes, record.sha256, record.time]
+        rows.append(row)
+    columns = ["address", "final_address", "file", "bytes", "sha256", "time"]
+    write_csv(folder / MANIFEST, pd.DataFrame(rows, columns=columns).sort_values("file"))
+
+
+def file_names(addresses: list[str]) -> dict[str, str]:
+    """A file's name for each address: its path, fit for every file system.
+
+    Names that differ in case only are one file on some systems: all but the first get a suffix.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for address in sorted(addresses):
+        name = _file_name(address)
+        if _as_stored(name) in taken:
+            stem, dot, ending = name.rpartition(".")
+            name = f"{stem}~{_digest(address)}{dot}{ending}"
+        taken.add(_as_stored(name))
+        names[address] = name
+    return names
+
+
+def _as_stored(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _file_name(address: str) -> str:
+    parts = urlsplit(address)
+    text = parts.path + (f"_{parts.query}" if parts.query else "")
+    raw = [unquote_to_bytes(part) for part in text.split("/")]
+    *folders, file = [part for part in map(_safe, raw) if part]
+    # A folder called like a MIDI file would be in the way of one.
+    folders = [f"{part}_" if part.lower().endswith(ENDINGS) else part for part in folders]
+    # One that is only an ending, or hidden, would be taken for no MIDI file.
+    return "/".join([*folders, f"_{file}" if file.startswith(".") else file])
+
+
+def _safe(raw: bytes) -> str:
+    """One part of a path, of an address's; "" for one that names no folder."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    text = UNSAFE.sub("_", text.replace("/", "_")).strip().rstrip(". ")
+    if len(text.encode()) > MAX_NAME_BYTES:
+        stem, dot, ending = text.rpartition(".")
+        short = stem.encode()[: MAX_NAME_BYTES - 20].decode("utf-8", "ignore")
+        text = f"{short}~{_digest(text)}{dot}{ending[:8]}"
+    return text
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
