@@ -29,7 +29,8 @@ from tests.crawl_site import (
 )
 from tests.tiny import contents
 
-FAST = {"delay_seconds": 0, "timeout_seconds": 0.5, "answer_seconds": 0.3, "tries": 3}
+FAST = {"delay_seconds": 0, "timeout_seconds": 5, "answer_seconds": 5, "tries": 3}
+HASTY = {"timeout_seconds": 0.4, "answer_seconds": 0.3}  # where an answer is too slow
 FAST |= {"backoff_seconds": 0.02, "max_wait_seconds": 2, "max_file_bytes": 5000}
 
 
@@ -142,7 +143,7 @@ def test_a_page_that_fails_costs_that_page_only(tmp_path):
     with Site(replies) as site:
         reasons = crawled(site, tmp_path, ["a.asp", "b.asp", "c.asp"])
     assert reasons["/a.asp"] == "index page: status 404 Not Found"
-    assert "MIDI file" in reasons["/c.asp"]
+    assert reasons["/c.asp"] == "index page: links to no MIDI file"
     assert list(files(tmp_path / "out")) == ["a.mid"]
 
 
@@ -272,7 +273,7 @@ def test_the_delay_of_robots_txt_is_kept(rule, tmp_path):
     """Whole seconds, as the standard library reads them; others are rounded up."""
     with Site({"/robots.txt": plain(f"User-agent: *\n{rule}\n".encode())}) as site:
         expect_error(site, tmp_path, "status 404")
-    assert 1 <= site.gaps()[0] < 2
+    assert 1 <= site.gaps()[0] < 3
 
 
 def test_every_request_waits_for_the_delay(tmp_path):
@@ -300,7 +301,7 @@ def test_what_does_not_pass_is_given_up_after_longer_and_longer_waits(tmp_path):
     reason, site = one(tmp_path, missing(503), tries=4, backoff_seconds=0.1)
     assert reason == "status 503 Service Unavailable, 4 times"
     for gap, expected in zip(site.gaps("/a.mid"), [0.1, 0.2, 0.4], strict=True):
-        assert expected <= gap < expected + 0.3
+        assert expected <= gap < expected + 1
 
 
 def retry_after(tmp_path, status: int, header: str, **manners) -> float:
@@ -312,7 +313,7 @@ def retry_after(tmp_path, status: int, header: str, **manners) -> float:
 
 
 def test_retry_after_is_kept(tmp_path):
-    assert 1 <= retry_after(tmp_path, 429, "1") < 1.8
+    assert 1 <= retry_after(tmp_path, 429, "1") < 3
 
 
 def test_retry_after_may_be_a_date(tmp_path):
@@ -320,7 +321,7 @@ def test_retry_after_may_be_a_date(tmp_path):
     begun = time.time()
     retry_after(tmp_path, 503, format_datetime(then, usegmt=True))
     assert time.time() >= int(then.timestamp())
-    assert time.time() - begun < 4
+    assert time.time() - begun < 5
 
 
 @pytest.mark.parametrize(
@@ -329,7 +330,7 @@ def test_retry_after_may_be_a_date(tmp_path):
 def test_retry_after_is_capped_and_may_be_nonsense(header, tmp_path):
     wait = retry_after(tmp_path, 429, header, max_wait_seconds=0.2)
     is_sensible = header[0:1] in ("3", "9", "F")
-    assert (0.2 if is_sensible else 0) <= wait < 0.6
+    assert (0.2 if is_sensible else 0) <= wait < 2
 
 
 @pytest.mark.parametrize(
@@ -338,13 +339,13 @@ def test_retry_after_is_capped_and_may_be_nonsense(header, tmp_path):
     ids=["cut", "nothing", "chunk", "hang up", "silence", "drip"],
 )
 def test_an_answer_that_is_not_whole_is_asked_for_again(reply, tmp_path):
-    content, site = one(tmp_path, in_turn(reply, midi(1)))
+    content, site = one(tmp_path, in_turn(reply, midi(1)), **HASTY)
     assert content == midi(1)
     assert site.paths().count("/a.mid") == 2
 
 
 def test_an_answer_that_is_never_whole_is_given_up(tmp_path):
-    reason, site = one(tmp_path, in_turn(cut(midi(1)), hang_up, drip(midi(1), 5, False)))
+    reason, site = one(tmp_path, in_turn(cut(midi(1)), hang_up, drip(midi(1), 5, False)), **HASTY)
     assert reason == "no whole answer (TimeoutError: not whole after 0.3 s), 3 times"
     assert site.paths().count("/a.mid") == 3
 

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from neuralmusic import config, prepare
+from neuralmusic.code import code_of
 from neuralmusic.datasets import DATASETS
 from neuralmusic.datasets.crawl import DOWNLOADS, JOURNAL, crawl, file_names
 from neuralmusic.datasets.polite import Manners
@@ -218,6 +219,16 @@ def test_what_failed_is_tried_again_by_the_next_crawl(tmp_path):
     assert site.paths() == [FILES[2]]
 
 
+def test_an_index_page_without_links_is_not_kept(tmp_path):
+    """Such as one that says that the site is being looked after."""
+    with Site({**SMALL_SITE, PAGE: index("/soon.html")}) as site:
+        with pytest.raises(InputError, match="links to no MIDI file"):
+            crawled(site.address, tmp_path)
+        site.replies[PAGE] = SMALL_SITE[PAGE]
+        assert crawled(site.address, tmp_path, "again") == {}
+    assert music(tmp_path / "again") == EXPECTED
+
+
 def damaged(journal: bytes, kind: str) -> bytes:
     lines = journal.splitlines(keepends=True)
     at = next(index for index, line in enumerate(lines) if b"/3.MID" in line)
@@ -357,6 +368,13 @@ def test_an_address_that_is_none_is_an_error_that_says_what_to_set(source, addre
     about = DATASETS[source].ABOUT.address
     with pytest.raises(InputError, match=rf"datasets\.\*\.address .*such as {about}"):
         DATASETS[source].fetch(settings, tmp_path, 1)
+
+
+def test_the_crawler_is_code_of_the_sources_that_crawl():
+    crawlers = {"crawl.py", "polite.py"}
+    for source in DATASETS:
+        files = {file.name for file in code_of("fetch", source=source)}
+        assert files & crawlers == (crawlers if source in SOURCES else set())
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -150,7 +150,8 @@ def crawl(pages: list[str], folder: Path, kept: Path, manners: Manners) -> dict[
     for page in pages:
         try:
             record = session.visit(page, _check_page)
-            for link in _links(record, session.store.read(record)):
+            content = session.store.read(record)
+            for link in _links(content, record.final_address, record.content_type):
                 links.setdefault(link.address, link)
         except FetchError as error:
             reasons[page] = f"index page: {error}"
@@ -241,8 +242,9 @@ def _check_midi(answer: Answer) -> None:
 
 
 def _check_page(answer: Answer) -> None:
-    if answer.content.startswith(b"MThd"):
-        raise FetchError("a MIDI file and no index page")
+    # One of no links may be a message of the day: kept, it would be there for all later crawls.
+    if not _links(answer.content, answer.final_address, answer.content_type):
+        raise FetchError("links to no MIDI file")
 
 
 class _References(HTMLParser):
@@ -261,15 +263,18 @@ class _References(HTMLParser):
             self.found.append(target)
 
 
-def _links(page: Fetched, content: bytes) -> list[Link]:
-    """The links of an index page to MIDI files. Raises FetchError where it cannot be read."""
+def _links(content: bytes, page: str, content_type: str) -> list[Link]:
+    """The links to MIDI files of the index page at an address.
+
+    Raises FetchError where it cannot be read.
+    """
     parser = _References()
     try:
-        parser.feed(_text(content, page.content_type))
+        parser.feed(_text(content, content_type))
         parser.close()
     except AssertionError as error:  # how the parser tells of a malformed declaration
         raise FetchError(f"no readable HTML: {error}") from error
-    base = absolute(page.final_address, parser.base)
+    base = absolute(page, parser.base)
     found = []
     for target in parser.found:
         if target.strip().lower().endswith(ENDINGS):
