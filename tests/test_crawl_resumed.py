@@ -18,7 +18,8 @@ import pytest
 from neuralmusic import config, prepare
 from neuralmusic.code import code_of
 from neuralmusic.datasets import DATASETS
-from neuralmusic.datasets.crawl import DOWNLOADS, JOURNAL, crawl, file_names
+from neuralmusic.datasets.crawl import DOWNLOADS, crawl, file_names
+from neuralmusic.datasets.kept import JOURNAL
 from neuralmusic.datasets.polite import Manners
 from neuralmusic.files import InputError
 from neuralmusic.midi import write_midi
@@ -219,6 +220,18 @@ def test_what_failed_is_tried_again_by_the_next_crawl(tmp_path):
     assert site.paths() == [FILES[2]]
 
 
+def test_what_a_whole_crawl_brought_is_there_when_the_site_has_gone(tmp_path):
+    """Dead links and all, as long as the same is asked for and nothing of it is lost."""
+    with Site({**SMALL_SITE, FILES[2]: missing()}) as site:
+        reasons = crawled(site.address, tmp_path)
+    assert list(reasons.values()) == ["status 404 Not Found"]
+    assert crawled(site.address, tmp_path, "again") == reasons
+    assert contents(tmp_path / "again") == contents(tmp_path / "out")
+    next(p for p in (tmp_path / "kept").iterdir() if p.read_bytes() == midi(3)).unlink()
+    with pytest.raises(InputError, match=r"robots\.txt cannot be read"):
+        crawled(site.address, tmp_path, "third")
+
+
 def test_an_index_page_without_links_is_not_kept(tmp_path):
     """Such as one that says that the site is being looked after."""
     with Site({**SMALL_SITE, PAGE: index("/soon.html")}) as site:
@@ -371,7 +384,7 @@ def test_an_address_that_is_none_is_an_error_that_says_what_to_set(source, addre
 
 
 def test_the_crawler_is_code_of_the_sources_that_crawl():
-    crawlers = {"crawl.py", "polite.py"}
+    crawlers = {"crawl.py", "kept.py", "polite.py"}
     for source in DATASETS:
         files = {file.name for file in code_of("fetch", source=source)}
         assert files & crawlers == (crawlers if source in SOURCES else set())

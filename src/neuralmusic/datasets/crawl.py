@@ -7,12 +7,11 @@ address, so that a crawl that was killed goes on and asks for nothing that it ha
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
@@ -20,6 +19,7 @@ from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 import pandas as pd
 from tqdm import tqdm
 
+from neuralmusic.datasets.kept import Fetched, Store
 from neuralmusic.datasets.polite import (
     Answer,
     Client,
@@ -28,102 +28,17 @@ from neuralmusic.datasets.polite import (
     Manners,
     NoAnswer,
     NotAsked,
+    ServerGone,
     absolute,
     site,
 )
-from neuralmusic.files import InputError, write_csv, writing
+from neuralmusic.files import InputError, write_csv
 
 DOWNLOADS = Path(".downloads")  # one folder a dataset
 MANIFEST = "crawl.csv"
-JOURNAL = "journal.jsonl"
 ENDINGS = (".mid", ".midi")
 MAX_NAME_BYTES = 150  # of each part of a path; file systems take 255
 UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """A line of the journal: what an address had to give, whole and in the kept folder."""
-
-    address: str
-    final_address: str
-    bytes: int
-    sha256: str
-    time: str  # UTC, ISO 8601
-    content_type: str
-
-
-class Store:
-    """What a crawl has fetched, by address, on disk at once."""
-
-    def __init__(self, folder: Path) -> None:
-        """Reads the journal of `folder`, which is made where it is not there.
-
-        What a kill left behind, half a line or a file without one, counts as not fetched.
-        Raises InputError where the folder cannot be read or written.
-        """
-        self.folder = folder
-        self.journal = folder / JOURNAL
-        self.known: dict[str, Fetched] = {}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with self.journal.open("a+b") as file:
-                file.seek(0)
-                lines = file.read().splitlines(keepends=True)
-                if lines and not lines[-1].endswith(b"\n"):
-                    lines.pop()
-                    file.truncate(sum(map(len, lines)))
-        except OSError as error:
-            raise InputError(f"cannot use {folder}: {error.strerror or error}") from error
-        for line in lines:
-            try:
-                record = Fetched(**json.loads(line))
-            except (ValueError, TypeError):  # torn or damaged: the address is fetched again
-                continue
-            if self._read(record) is not None:
-                self.known[record.address] = record
-
-    def read(self, record: Fetched) -> bytes:
-        """The content that `record` is of. Raises InputError where it has gone or changed."""
-        content = self._read(record)
-        if content is None:
-            raise InputError(f"{self._path(record.address)} was changed while it was in use")
-        return content
-
-    def put(self, address: str, answer: Answer) -> Fetched:
-        """Keeps an answer, for good when this returns. Raises InputError where the disk is full."""
-        record = Fetched(
-            address=address,
-            final_address=answer.final_address,
-            bytes=len(answer.content),
-            sha256=hashlib.sha256(answer.content).hexdigest(),
-            time=answer.time,
-            content_type=answer.content_type,
-        )
-        with writing(self._path(address), binary=True) as file:
-            file.write(answer.content)
-            file.flush()
-            os.fsync(file.fileno())
-        line = json.dumps(asdict(record), sort_keys=True) + "\n"
-        try:
-            with self.journal.open("a", encoding="utf-8") as file:
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise InputError(f"cannot write {self.journal}: {error.strerror or error}") from error
-        self.known[address] = record
-        return record
-
-    def _path(self, address: str) -> Path:
-        return self.folder / hashlib.sha256(address.encode()).hexdigest()
-
-    def _read(self, record: Fetched) -> bytes | None:
-        try:
-            content = self._path(record.address).read_bytes()
-        except OSError:
-            return None
-        return content if hashlib.sha256(content).hexdigest() == record.sha256 else None
 
 
 @dataclass(frozen=True)
@@ -142,32 +57,19 @@ def crawl(pages: list[str], folder: Path, kept: Path, manners: Manners) -> dict[
     crawl.csv says of each file where it came from, its bytes, its SHA-256 and when it was fetched.
 
     Returns {address: reason} of what could not be had. Raises InputError where that is everything,
-    or where the server stops answering; what was fetched is kept.
+    or where the server stops answering; what was fetched is kept. A server that has gone for good
+    does not matter where an earlier crawl of these pages came to its end.
     """
     session = _Crawl(Client(pages[0], manners), Store(kept))
-    reasons: dict[str, str] = {}
-    links: dict[str, Link] = {}
-    for page in pages:
-        try:
-            record = session.visit(page, _check_page)
-            content = session.store.read(record)
-            for link in _links(content, record.final_address, record.content_type):
-                links.setdefault(link.address, link)
-        except FetchError as error:
-            reasons[page] = f"index page: {error}"
-    found: dict[str, Fetched] = {}
-    for link in tqdm(links.values(), desc=f"fetching {urlsplit(pages[0]).netloc}", disable=None):
-        try:
-            record = session.bring(link)
-            found[record.address] = record
-        except FetchError as error:
-            reasons[link.address] = str(error)
-    if not found:
-        examples = "; ".join(f"{at}: {reason}" for at, reason in list(reasons.items())[:3])
-        raise InputError(
-            f"no MIDI file could be fetched from {len(pages)} index pages, such as {pages[0]}: "
-            + (examples or "they link to none")
-        )
+    try:
+        found, reasons = session.walk(pages)
+        session.store.finish(pages, list(found), reasons)
+    except ServerGone as error:
+        finished = session.store.finished(pages)
+        if finished is None:
+            raise
+        tqdm.write(f"{error}; what the last whole crawl fetched is used", file=sys.stderr)
+        found, reasons = finished
     _fill(folder, found, session.store)
     return reasons
 
@@ -193,6 +95,34 @@ class _Crawl:
     def __post_init__(self) -> None:
         self.failed: dict[str, FetchError] = {}  # of this crawl; the next one tries them again
         self.unanswered = 0  # addresses in a row
+
+    def walk(self, pages: list[str]) -> tuple[dict[str, Fetched], dict[str, str]]:
+        """What the pages link to, by address, and what could not be had, with the reason."""
+        reasons: dict[str, str] = {}
+        links: dict[str, Link] = {}
+        for page in pages:
+            try:
+                record = self.visit(page, _check_page)
+                content = self.store.read(record)
+                for link in _links(content, record.final_address, record.content_type):
+                    links.setdefault(link.address, link)
+            except FetchError as error:
+                reasons[page] = f"index page: {error}"
+        found: dict[str, Fetched] = {}
+        host = urlsplit(pages[0]).netloc
+        for link in tqdm(links.values(), desc=f"fetching {host}", disable=None):
+            try:
+                record = self.bring(link)
+                found[record.address] = record
+            except FetchError as error:
+                reasons[link.address] = str(error)
+        if not found:
+            examples = "; ".join(f"{at}: {reason}" for at, reason in list(reasons.items())[:3])
+            raise InputError(
+                f"no MIDI file could be fetched from {len(pages)} index pages, such as {pages[0]}:"
+                f" {examples}"
+            )
+        return found, reasons
 
     def visit(self, address: str, check: Callable[[Answer], None]) -> Fetched:
         """What is at an address, asked for once at most; `check` raises where it is of no use."""
@@ -229,7 +159,7 @@ class _Crawl:
         if not isinstance(error, NotAsked):
             self.unanswered = self.unanswered + 1 if isinstance(error, NoAnswer) else 0
         if self.unanswered >= self.client.manners.max_unanswered:
-            raise InputError(
+            raise ServerGone(
                 f"{urlsplit(self.client.home).netloc} has stopped answering: {error}. What was"
                 f" fetched is kept in {self.store.folder}; run again later to go on"
             ) from error

@@ -46,6 +46,10 @@ class NoAnswer(FetchError):
     """The server as a whole cannot be reached, or is busy, however often it was asked."""
 
 
+class ServerGone(InputError):
+    """No crawl is possible at present; the message says why."""
+
+
 @dataclass(frozen=True)
 class Manners:
     """How a crawl treats the server."""
@@ -101,7 +105,7 @@ class Client:
     def get(self, address: str) -> Answer:
         """What is at an absolute address, behind redirects that stay on the host.
 
-        Raises FetchError with the reason; InputError where robots.txt is there but cannot be read.
+        Raises FetchError with the reason; ServerGone where it cannot be known what robots.txt says.
         """
         if self.robots is None:
             self.robots = self._read_robots()
@@ -191,7 +195,7 @@ class Client:
         except DeadAddress:
             text = ""
         except FetchError as error:
-            raise InputError(
+            raise ServerGone(
                 f"{address} cannot be read ({error}), so that it is not known what may be fetched"
                 " from there; run again later"
             ) from error
