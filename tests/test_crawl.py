@@ -138,6 +138,22 @@ def test_what_is_linked_twice_is_fetched_once(tmp_path):
     assert list(files(tmp_path / "out")) == ["m/a b.mid"]
 
 
+def test_what_is_dead_is_asked_for_once(tmp_path):
+    """Both links mean the same file at the root, if their first slash was forgotten."""
+    replies = {"/x/one.asp": index("m/a.mid", "/b.mid"), "/y/two.asp": index("m/a.mid")}
+    with Site({**replies, "/b.mid": midi()}) as site:
+        reasons = crawled(site, tmp_path, ["x/one.asp", "y/two.asp"])
+    assert sorted(reasons) == ["/x/m/a.mid", "/y/m/a.mid"]
+    assert "/m/a.mid" in site.paths()
+    assert len(site.paths()) == len(set(site.paths()))
+
+
+def test_links_off_the_host_hide_no_server_that_has_gone(tmp_path):
+    links = [link for n in range(9) for link in (f"/{n}.mid", f"http://localhost/{n}.mid")]
+    with Site({"/index.asp": index(*links)} | {f"/{n}.mid": hang_up for n in range(9)}) as site:
+        expect_error(site, tmp_path, "stopped answering")
+
+
 def test_a_page_that_fails_costs_that_page_only(tmp_path):
     replies = {"/b.asp": index("/a.mid"), "/a.mid": midi(), "/c.asp": midi()}
     with Site(replies) as site:
