@@ -61,7 +61,7 @@ unlock: $(INSTALLED) ## after a kill -9 of make reproduce: free Snakemake's lock
 	snakemake --unlock --cores 1
 
 clean: ## delete the environment and everything that make reproduce makes
-	rm -rf .venv .snakemake .params .checkpoints logs data/raw data/notes data/splits data/encoded
+	rm -rf .venv .snakemake .params .checkpoints .downloads logs data/raw data/notes data/splits data/encoded
 	rm -rf results/models results/scores results/probes results/samples results/metrics results/report
 	rm -rf results/datasets
 

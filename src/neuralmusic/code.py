@@ -52,7 +52,9 @@ def code_of(
         module = PACKAGE / "representations" / f"{representation}.py"
         files |= _with_imports(module, "neuralmusic.representations")
     if source:
-        files |= set((PACKAGE / "datasets").glob(f"{source}*.py"))
+        for module in (PACKAGE / "datasets").glob(f"{source}*.py"):
+            files |= _with_imports(module, "neuralmusic.datasets")
+        files.discard(PACKAGE / "datasets" / "source.py")  # what a source says of itself
     return sorted(files)
 
 

@@ -10,9 +10,11 @@ A source is a module with three names:
 The settings are an entry of `datasets` in params.yaml.
 """
 
-from neuralmusic.datasets import folder, music21_corpus
+from neuralmusic.datasets import bhs_minor9, folder, music21_corpus, piano_e_competition
 
 DATASETS = {
+    "bhs_minor9": bhs_minor9,
     "folder": folder,
     "music21": music21_corpus,
+    "piano_e_competition": piano_e_competition,
 }

@@ -1,0 +1,33 @@
+"""MIDI files of bhs.minor9.com (thesis §5.2.1), from its pages of links."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neuralmusic.datasets.source import Source
+
+ABOUT = Source(
+    title="MIDI files that bhs.minor9.com links to, such as jazz standards",
+    address="https://bhs.minor9.com/",
+    licence="not stated in the sources of this project; the files are their makers'",
+    citation="https://bhs.minor9.com/",
+)
+
+
+def fingerprint(settings: dict) -> dict:
+    """Nothing: asking the site would be a crawl. `make clean` forgets what was fetched."""
+    return {}
+
+
+def fetch(settings: dict, folder: Path, workers: int) -> dict[str, str]:
+    """Crawls `settings["pages"]`, one request at a time.
+
+    Raises InputError where the address is none or nothing can be fetched from it.
+    """
+    # Here, since the workflow reads this file at every start and these are slow to load.
+    from neuralmusic.datasets.crawl import DOWNLOADS, crawl, index_pages
+    from neuralmusic.datasets.polite import Manners
+
+    pages = index_pages(settings["address"], settings["pages"], ABOUT.address)
+    manners = Manners(delay_seconds=settings["delay_seconds"])
+    return crawl(pages, folder, DOWNLOADS / settings["dataset"], manners)
