@@ -241,7 +241,7 @@ def test_all_tracks_and_channels_but_the_drums(tmp_path):
     piece = read_midi(midi_file(tmp_path / "a.mid", one, two))
     assert rows(piece) == [(0, 0.5, 60), (0.25, 0.5, 67)]
     drums = [(0, on(note=36, channel=9)), (480, off(note=36, channel=9))]
-    with pytest.raises(MidiError, match="no notes"):
+    with pytest.raises(MidiError, match="only drums"):
         read_midi(midi_file(tmp_path / "b.mid", drums))
 
 
@@ -260,10 +260,6 @@ def test_damaged_files_are_rejected_with_a_reason(tmp_path):
         with pytest.raises(MidiError) as raised:
             read_midi(path)
         assert len(str(raised.value)) > 10
-    timecode = good[:12] + b"\xe7\x28" + good[14:]  # 25 frames a second, 40 ticks a frame
-    path.write_bytes(timecode)
-    with pytest.raises(MidiError, match="ticks per quarter"):
-        read_midi(path)
 
 
 def test_random_damage_raises_nothing_else(tmp_path):
