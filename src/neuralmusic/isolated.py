@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
+from neuralmusic.files import InputError
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -42,8 +44,9 @@ def isolated_map(
 
     An item that takes more than `seconds`, or more memory than `memory_bytes` beyond what its
     process began with (where the system can limit it), or that raises or ends its process, is
-    answered by a Failure. Function, items and answers are pickled; items are small, below 10 kB.
-    What is held at once does not grow with the number of items.
+    answered by a Failure; the message of an InputError is the whole reason. Function, items and
+    answers are pickled; items are small, below 10 kB. What is held at once does not grow with the
+    number of items.
     Raises RuntimeError where a process ends before it was given an item.
     """
     pool = _Pool(function, seconds, memory_bytes)
@@ -187,6 +190,8 @@ def _work(function: Callable, pipe: Connection, memory_bytes: int) -> None:
             return
         try:
             pipe.send(function(item))
+        except InputError as error:
+            pipe.send(Failure(str(error)))
         except MemoryError:
             pipe.send(Failure(f"needed more than {memory_bytes // 10**6} MB of memory"))
         except Exception as error:

@@ -18,14 +18,14 @@ from tqdm import tqdm
 from neuralmusic.datasets import DATASETS
 from neuralmusic.files import InputError, write_csv, writing
 from neuralmusic.isolated import Failure, isolated_map
-from neuralmusic.midi import MidiError, read_midi
+from neuralmusic.midi import read_midi
 from neuralmusic.notes import NoteList, load_notes, writing_notes
 from neuralmusic.representations import KEYS, REPRESENTATIONS
 from neuralmusic.seeds import share
 
 SPLITS = ("train", "valid", "test")
 SECONDS_A_FILE = 60  # the largest file allowed takes ten
-DIGEST_BYTES = 16
+DIGEST_BYTES = 16  # of a piece's: so much is equal for no two pieces by chance
 
 
 def fetch(params: dict, out: Path, workers: int) -> None:
@@ -53,18 +53,20 @@ def convert(params: dict, raw: Path, out: Path, workers: int) -> None:
     rejected = pd.read_csv(raw / "rejected.csv", keep_default_na=False)
     reasons = dict(zip(rejected["file"], rejected["reason"], strict=True))
     seen: dict[bytes, str] = {}
-    read = partial(_read, raw, time=params["time"], sustain_pedal=params["sustain_pedal"])
-    answers = isolated_map(read, files, workers, SECONDS_A_FILE)
+    read = partial(read_midi, time=params["time"], sustain_pedal=params["sustain_pedal"])
+    answers = isolated_map(read, (raw / file for file in files), workers, SECONDS_A_FILE)
     progress = tqdm(answers, total=len(files), desc="reading MIDI", disable=None)
     with writing_notes(out / "notes.npz") as append:
         for file, answer in zip(files, progress, strict=True):
             if isinstance(answer, Failure):
                 reasons[file] = answer.reason
-            elif answer.digest in seen:
-                reasons[file] = f"the same notes as {seen[answer.digest]}"
+                continue
+            digest = bytes.fromhex(answer.digest())[:DIGEST_BYTES]
+            if digest in seen:
+                reasons[file] = f"the same notes as {seen[digest]}"
             else:
-                seen[answer.digest] = file
-                append(file, answer.piece)
+                seen[digest] = file
+                append(file, answer)
         if not seen:
             examples = "; ".join(f"{file}: {reason}" for file, reason in list(reasons.items())[:3])
             raise InputError(f"no file of {params['dataset']} can be used: {examples}")
@@ -177,22 +179,6 @@ def load_encoded(folder: Path, part: str) -> Encoded:
         ],
         length_seconds=table["length_seconds"].tolist(),
     )
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A piece, and so much of its digest as is equal for no two pieces by chance."""
-
-    piece: NoteList
-    digest: bytes
-
-
-def _read(raw: Path, file: str, time: str, sustain_pedal: bool) -> _Read | Failure:
-    try:
-        piece = read_midi(raw / file, time, sustain_pedal)
-    except MidiError as error:
-        return Failure(str(error))
-    return _Read(piece, bytes.fromhex(piece.digest())[:DIGEST_BYTES])
 
 
 def _outside(piece: NoteList, lowest: int, highest: int) -> str | None:
