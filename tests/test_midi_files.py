@@ -233,6 +233,7 @@ REJECTED = {
     "ticks of a frame": (midi(NOTE, division=0xE700), "division of zero"),
     "no track": (midi(), "no notes"),
     "no event": (midi(END), "no notes"),
+    "no byte in a track": (midi(b"", b""), "no notes"),
     "note-offs": (midi(off(0, 60) + on(9, 60, 0) + END), "no notes"),
     "drums": (midi(DRUMS), "only drums"),
     "drum note-offs": (midi(off(0, 60, 9) + on(0, 60, 0, 9) + END), "no notes"),

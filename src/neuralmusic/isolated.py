@@ -6,6 +6,7 @@ What an item does to its process costs that item only: it is answered by a `Fail
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import signal
 import time
@@ -22,8 +23,9 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 MEMORY_BYTES = 2_000_000_000
-AHEAD = 2  # items given to a process at once, so that it need not wait for the next one
-WAITING = 32  # answers a process that may wait for the answer to an item before them
+BATCH = 8  # items of one message: a small file takes less time than a message
+AHEAD = 2  # batches given to a process at once, so that it need not wait for the next one
+WAITING = 64  # answers a process that may wait for the answer to an item before them
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ def isolated_map(
     An item that takes more than `seconds`, or more memory than `memory_bytes` beyond what its
     process began with (where the system can limit it), or that raises or ends its process, is
     answered by a Failure; the message of an InputError is the whole reason. Function, items and
-    answers are pickled; items are small, below 10 kB. What is held at once does not grow with the
-    number of items.
+    answers are pickled; items are small, below 1 kB. What is held at once does not grow with the
+    number of items. Of a batch that fails, every item is tried again alone.
     Raises RuntimeError where a process ends before it was given an item.
     """
     pool = _Pool(function, seconds, memory_bytes)
@@ -57,11 +59,11 @@ def isolated_map(
     try:
         while has_more or due < given:
             while has_more and given < due + WAITING * workers and pool.has_room(workers):
-                item = next(numbered, None)
-                has_more = item is not None
-                if item is not None:
-                    pool.give(item, workers)
-                    given += 1
+                batch = list(itertools.islice(numbered, BATCH))
+                has_more = len(batch) == BATCH
+                if batch:
+                    pool.give(batch, workers)
+                    given += len(batch)
             answers.update(pool.hear())
             while due in answers:
                 yield answers.pop(due)
@@ -70,11 +72,14 @@ def isolated_map(
         pool.end()
 
 
+_Batch = list[tuple[int, Any]]  # items with their index
+
+
 @dataclass
 class _Worker:
     process: Any  # of multiprocessing, whose contexts have types of their own
     pipe: Connection
-    given: deque[tuple[int, Any]] = field(default_factory=deque)  # (index, item), not yet answered
+    given: deque[_Batch] = field(default_factory=deque)  # not yet answered
     is_ready: bool = False  # its imports, which are no item's time, are done
     since: float = 0.0  # when it began with the first of them, by time.monotonic
 
@@ -95,12 +100,12 @@ class _Pool:
     def has_room(self, workers: int) -> bool:
         return len(self.workers) < workers or any(len(w.given) < AHEAD for w in self.workers)
 
-    def give(self, item: tuple[int, Any], workers: int) -> None:
-        """Gives an item, with its index, to the process with the least to do."""
+    def give(self, batch: _Batch, workers: int) -> None:
+        """Gives a batch to the process with the least to do."""
         worker = min(self.workers, key=lambda w: len(w.given), default=None)
         if worker is None or (worker.given and len(self.workers) < workers):
             worker = self._start()
-        self._send(worker, item)
+        self._send(worker, batch)
 
     def hear(self) -> dict[int, Any]:
         """Waits until something happens to an item; the answers by index that came, if any did."""
@@ -135,16 +140,16 @@ class _Pool:
         self.workers.append(worker)
         return worker
 
-    def _send(self, worker: _Worker, item: tuple[int, Any]) -> None:
+    def _send(self, worker: _Worker, batch: _Batch) -> None:
         if not worker.given:
             worker.since = time.monotonic()
-        worker.given.append(item)
+        worker.given.append(batch)
         with contextlib.suppress(OSError):  # it has just ended: that is heard next
-            worker.pipe.send(item[1])
+            worker.pipe.send([item for _, item in batch])
 
     def _receive(self, worker: _Worker) -> dict[int, Any]:
         try:
-            answer = worker.pipe.recv()
+            answers = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join()
             if not worker.is_ready:
@@ -157,19 +162,24 @@ class _Pool:
         if not worker.is_ready:
             worker.is_ready = True
             return {}
-        index, _ = worker.given.popleft()
-        return {index: answer}
+        batch = worker.given.popleft()
+        if answers is None:
+            for item in batch:
+                self._send(worker, [item])
+            return {}
+        return {index: answer for (index, _), answer in zip(batch, answers, strict=True)}
 
     def _replace(self, worker: _Worker, reason: str) -> dict[int, Any]:
-        """Answers the item a process was at, and gives what it had not begun to a new process."""
+        """Ends a process, whose first batch failed; a new one gets all that is to be done."""
         _kill(worker)
         self.workers.remove(worker)
-        index, _ = worker.given.popleft()
-        if worker.given:
+        failed, *others = worker.given
+        batches = [*([item] for item in failed if len(failed) > 1), *others]
+        if batches:
             another = self._start()
-            for item in worker.given:
-                self._send(another, item)
-        return {index: Failure(reason)}
+            for batch in batches:
+                self._send(another, batch)
+        return {failed[0][0]: Failure(reason)} if len(failed) == 1 else {}
 
 
 def _kill(worker: _Worker) -> None:
@@ -179,23 +189,34 @@ def _kill(worker: _Worker) -> None:
 
 
 def _work(function: Callable, pipe: Connection, memory_bytes: int) -> None:
-    """A process: answers one item after the other until there are no more."""
+    """A process: answers one batch after the other until there are no more.
+
+    The answer is None where memory was not enough for all items of a batch at once.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that gives the items ends this one
     _limit_memory(memory_bytes)
     pipe.send(None)
     while True:
         try:
-            item = pipe.recv()
+            items = pipe.recv()
         except EOFError:
             return
         try:
-            pipe.send(function(item))
-        except InputError as error:
-            pipe.send(Failure(str(error)))
+            pipe.send([_answer(function, item) for item in items])
         except MemoryError:
-            pipe.send(Failure(f"needed more than {memory_bytes // 10**6} MB of memory"))
-        except Exception as error:
-            pipe.send(Failure(f"failed ({type(error).__name__}: {error})"))
+            reason = f"needed more than {memory_bytes // 10**6} MB of memory"
+            pipe.send([Failure(reason)] if len(items) == 1 else None)
+
+
+def _answer(function: Callable, item: Any) -> Any:
+    try:
+        return function(item)
+    except InputError as error:
+        return Failure(str(error))
+    except MemoryError:
+        raise
+    except Exception as error:
+        return Failure(f"failed ({type(error).__name__}: {error})")
 
 
 def _limit_memory(memory_bytes: int) -> None:

@@ -83,7 +83,7 @@ def _notes(
 
     `seconds` are those of the events. What ends a note is known by its place among the events.
     """
-    status, keys, velocities = _columns(sequence)
+    status, keys, velocities = sequence.status, sequence.first, sequence.second
     never = len(status)  # the place of the end of notes that nothing ends
     is_key = (status < 0xA0) & (status & 15 != DRUM_CHANNEL)
     at = np.flatnonzero(is_key)
@@ -108,12 +108,6 @@ def _notes(
     return table[np.lexsort((key[on], ends))]
 
 
-def _columns(sequence: Sequence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Status, first and second data byte of the events; a damaged data byte counts as 127."""
-    message = sequence.message
-    return message >> 16, np.minimum(message >> 8 & 255, 127), np.minimum(message & 255, 127)
-
-
 def _released(status: np.ndarray, controllers: np.ndarray, values: np.ndarray) -> np.ndarray:
     """For each event, and the end, where a key let go there falls silent (events + 1,).
 
@@ -134,8 +128,8 @@ def _released(status: np.ndarray, controllers: np.ndarray, values: np.ndarray) -
 
 
 def _has_drums(sequence: Sequence) -> bool:
-    status, _, velocities = _columns(sequence)
-    return bool(((status == 0x90 | DRUM_CHANNEL) & (velocities > 0)).any())
+    is_on = (sequence.status == 0x90 | DRUM_CHANNEL) & (sequence.second > 0)
+    return bool(is_on.any())
 
 
 def write_midi(path: Path, notes: NoteList) -> None:

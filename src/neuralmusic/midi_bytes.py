@@ -20,6 +20,7 @@ SUSTAIN_CONTROLLER = 64
 SET_TEMPO, END_OF_TRACK = 0x51, 0x2F  # of the meta events
 # Of the system messages that a file should not hold, those that have data: how many bytes.
 SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
+NO_STATUS = 0x100  # that of a track's first event, if it has none
 TRUNCATED = "truncated"
 
 
@@ -31,14 +32,16 @@ class MidiError(InputError):
 class Sequence:
     """The events of tracks that are played together, in the order in which they are played.
 
-    `tick`, int64 (events,), counts from the beginning. `message`, int64 (events,), is the status
-    byte and two data bytes of a note-on, note-off or sustain pedal, as 0xSSAABB; a data byte may be
-    damaged, over 127. `tempo` is (tick, microseconds a quarter) of every change, `end_tick` that of
-    the last event of any kind.
+    `tick`, int64 (events,), counts from the beginning. `status`, `first` and `second`, int64
+    (events,), are the status byte and the data bytes of a note-on, note-off or sustain pedal.
+    `tempo` is (tick, microseconds a quarter) of every change, `end_tick` that of the last event of
+    any kind.
     """
 
     tick: np.ndarray
-    message: np.ndarray
+    status: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
     tempo: list[tuple[int, int]]
     end_tick: int
 
@@ -59,8 +62,10 @@ class MidiBytes:
 class _Track:
     """What is found in a track while it is read."""
 
+    data: bytes
     ticks: array[int] = field(default_factory=lambda: array("q"))
-    messages: array[int] = field(default_factory=lambda: array("q"))
+    statuses: array[int] = field(default_factory=lambda: array("B"))
+    places: array[int] = field(default_factory=lambda: array("q"))  # of the two data bytes
     tempo: list[tuple[int, int]] = field(default_factory=list)
     end_tick: int = 0
     has_end: bool = False  # its end-of-track event was read
@@ -69,8 +74,8 @@ class _Track:
 def read_bytes(data: bytes) -> MidiBytes:
     """The events of a MIDI file's bytes.
 
-    Running status survives meta and system events. What follows a track's end-of-track event is
-    not read, and its absence is no fault.
+    A data byte over 127 counts as 127, and running status survives meta and system events. What
+    follows a track's end-of-track event is not read, and its absence is no fault.
     Raises MidiError with the reason where the bytes are no MIDI file, damaged or truncated.
     """
     if data[:4] != b"MThd":
@@ -110,9 +115,9 @@ def _tracks(data: bytes, count: int) -> list[_Track]:
             raise MidiError(f"{TRUNCATED} ({len(tracks)} of {count} tracks are there)")
         end = start + int.from_bytes(data[at + 4 : start], "big")
         if data[at : at + 4] == b"MTrk":
-            track = _Track()
+            track = _Track(data[start:end])
             try:
-                _read_track(data[start:end], track)
+                _read_track(track)
             except IndexError as error:
                 if end > len(data):
                     raise MidiError(f"{TRUNCATED} (within track {len(tracks) + 1})") from error
@@ -124,63 +129,64 @@ def _tracks(data: bytes, count: int) -> list[_Track]:
     return tracks
 
 
-def _read_track(data: bytes, track: _Track) -> None:
+def _read_track(track: _Track) -> None:
     """Raises IndexError where the bytes end within an event."""
-    at, end, tick, running = 0, len(data), 0, 0
-    ticks, messages = track.ticks.append, track.messages.append
+    # All time is spent here: what is looked up is local, and a list is looked up the fastest.
+    data = track.data
+    values = list(data)
+    at, end, tick, running = 0, len(values), 0, NO_STATUS
+    ticks, statuses, places = track.ticks.append, track.statuses.append, track.places.append
     while at < end:
-        byte = data[at]
+        delta = values[at]
         at += 1
-        if byte < 0x80:
-            tick += byte
-        else:
-            delta, at = _variable_length(data, at - 1)
-            tick += delta
-        status = data[at]
+        if delta >= 0x80:
+            second = values[at]
+            if second < 0x80:
+                delta = (delta & 0x7F) << 7 | second
+                at += 1
+            else:
+                delta, at = _variable_length(data, at - 1)
+        tick += delta
+        status = values[at]
         if status < 0x80:
             status = running
         else:
             at += 1
         if status < 0xA0:
-            if not status:
-                raise MidiError("damaged (data without a status)")
             ticks(tick)
-            messages(status << 16 | data[at] << 8 | data[at + 1])
+            statuses(status)
+            places(at)
             at += 2
             running = status
         elif status < 0xF0:
+            if status >> 4 == 0xB and values[at] == SUSTAIN_CONTROLLER:
+                ticks(tick)
+                statuses(status)
+                places(at)
+            at += 1 if 0xC0 <= status < 0xE0 else 2
             running = status
-            if status >> 4 == 0xB:
-                if data[at] == SUSTAIN_CONTROLLER:
-                    ticks(tick)
-                    messages(status << 16 | SUSTAIN_CONTROLLER << 8 | data[at + 1])
-                at += 2
-            else:
-                at += 1 if 0xC0 <= status < 0xE0 else 2
-            if at > end:
-                raise IndexError
         elif status == 0xFF:
-            kind = data[at]
+            kind = values[at]
             length, at = _variable_length(data, at + 1)
-            if at + length > end:
-                raise IndexError
             if kind == SET_TEMPO:
                 if length < 3:
                     raise MidiError(f"damaged (a tempo of {length} bytes)")
                 track.tempo.append((tick, int.from_bytes(data[at : at + 3], "big")))
-            elif kind == END_OF_TRACK:
+            elif kind == END_OF_TRACK and at + length <= end:
                 track.has_end = True
                 break
             at += length
         elif status in (0xF0, 0xF7):
             length, at = _variable_length(data, at)
             at += length
-            if at > end:
-                raise IndexError
         elif status in SYSTEM_DATA:
             at += SYSTEM_DATA[status]
+        elif status == NO_STATUS:
+            raise MidiError("damaged (data without a status)")
         else:
             raise MidiError(f"damaged (a status of {status:02X})")
+    if at > end:
+        raise IndexError
     track.end_tick = tick
 
 
@@ -199,11 +205,17 @@ def _variable_length(data: bytes, at: int) -> tuple[int, int]:
 
 def _together(tracks: list[_Track]) -> Sequence:
     """The events of tracks in one order: by tick, and at one tick track by track."""
-    ticks = np.concatenate([np.zeros(0, np.int64), *(np.asarray(t.ticks) for t in tracks)])
-    messages = np.concatenate([np.zeros(0, np.int64), *(np.asarray(t.messages) for t in tracks)])
-    tempo = sorted((change for t in tracks for change in t.tempo), key=lambda change: change[0])
-    end_tick = max((t.end_tick for t in tracks), default=0)
+    columns = np.concatenate([np.zeros((4, 0), np.int64), *map(_columns, tracks)], axis=1)
     if len(tracks) > 1:
-        order = np.argsort(ticks, kind="stable")
-        ticks, messages = ticks[order], messages[order]
-    return Sequence(ticks, messages, tempo, end_tick)
+        columns = columns[:, np.argsort(columns[0], kind="stable")]
+    tempo = sorted((change for t in tracks for change in t.tempo), key=lambda change: change[0])
+    tick, status, first, second = columns
+    end_tick = max((t.end_tick for t in tracks), default=0)
+    return Sequence(tick, status, first, second, tempo, end_tick)
+
+
+def _columns(track: _Track) -> np.ndarray:
+    """Tick, status and data bytes of the events, int64 (4, events)."""
+    values = np.minimum(np.frombuffer(track.data, np.uint8), 127)
+    place = np.asarray(track.places, np.int64)
+    return np.stack([track.ticks, track.statuses, values[place], values[place + 1]])
