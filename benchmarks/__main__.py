@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import decoder, sampling, training
+from benchmarks import decoder, reading, sampling, training
 from neuralmusic import config
 from neuralmusic.files import to_json, write_text
 
@@ -14,7 +14,7 @@ from neuralmusic.files import to_json, write_text
 def main() -> None:
     params = config.load()
     lines = []
-    for measure in (sampling.measure, decoder.measure, training.measure):
+    for measure in (reading.measure, sampling.measure, decoder.measure, training.measure):
         for line in measure(params):
             print(json.dumps(asdict(line)), flush=True)
             lines.append(asdict(line))

@@ -4,15 +4,17 @@ import os
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import fuzz_midi, midi_mutants
 from neuralmusic import prepare
 from neuralmusic.files import InputError
 from neuralmusic.midi import MidiError, read_midi
-from neuralmusic.notes import load_notes
+from neuralmusic.notes import NoteList, load_notes
 from neuralmusic.prepare import fetch
 from tests import bad_reader
 from tests.test_datasets import rejected
@@ -318,6 +320,7 @@ def test_a_file_that_hangs_or_ends_its_reader_is_rejected(tmp_path, monkeypatch)
 
 PEAK = """
 import pathlib, re, sys
+from benchmarks import fuzz_midi, midi_mutants
 from neuralmusic import prepare
 if __name__ == "__main__":
     params = {"dataset": "mine", "time": "seconds", "sustain_pedal": True}
@@ -345,3 +348,47 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path):
         peaks.append(int(done.stdout))
         assert len(load_notes(folder / "out" / "notes.npz")) == count
     assert peaks[1] < peaks[0] + 20_000
+
+
+# Damage by chance: benchmarks/fuzz_midi.py does the same to 20,000 files.
+
+
+def test_undamaged_files_are_read(read):
+    """But for what the seeds make empty or days long."""
+    for index in range(100):
+        content = midi_mutants.whole_file(np.random.default_rng(index))
+        try:
+            assert fuzz_midi.fault_of(read(content)) is None
+        except MidiError as error:
+            assert str(error).startswith(("no notes", "only drums", "lasts "))
+
+
+def test_damaged_files_are_read_or_rejected(tmp_path):
+    contents = list(midi_mutants.mutants(300, seed=3))
+    assert contents == list(midi_mutants.mutants(300, seed=3))
+    names = [f"{index:03}.mid" for index in range(len(contents))]
+    for name, content in zip(names, contents, strict=True):
+        (tmp_path / name).write_bytes(content)
+    assert fuzz_midi.read_here(tmp_path, names, 5.0) == {}
+    assert fuzz_midi.convert_all(tmp_path, names, tmp_path / "out") == {}
+    assert len(load_notes(tmp_path / "out" / "notes.npz")) > 30
+
+
+def test_fuzzing_says_what_fails(tmp_path, monkeypatch, capsys):
+    good = NoteList.of([(0, 1, 60, 64), (1, 2, 62, 64)])
+    assert fuzz_midi.fault_of(good) is None
+    for fault, changed in {
+        "times that are not finite": {"onset_seconds": np.array([0, np.nan])},
+        "a negative onset": {"onset_seconds": np.array([-1.0, 1])},
+        "a note that ends before it begins": {"offset_seconds": np.array([1, 0.5])},
+        "a note after the end": {"length_seconds": 1.5},
+        "notes out of order": {"onset_seconds": np.array([0.7, 0.5])},
+        "a pitch": {"pitch": np.array([60, 128])},
+        "a velocity": {"velocity": np.array([0, 64])},
+    }.items():
+        assert fuzz_midi.fault_of(replace(good, **changed)) == fault
+    monkeypatch.setattr(fuzz_midi, "read_midi", lambda *_: 1 / 0)
+    out = tmp_path / "failures"
+    assert fuzz_midi.main(["--files", "60", "--out", str(out)]) == 1
+    assert "ZeroDivisionError" in capsys.readouterr().out
+    assert [path.name for path in sorted(out.iterdir())] == [f"{i:06}.mid" for i in range(60)]

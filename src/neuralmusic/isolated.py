@@ -6,6 +6,7 @@ What an item does to its process costs that item only: it is answered by a `Fail
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import multiprocessing
 import signal
@@ -195,6 +196,7 @@ def _work(function: Callable, pipe: Connection, memory_bytes: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that gives the items ends this one
     _limit_memory(memory_bytes)
+    gc.freeze()  # what was imported is no garbage, and need not be looked through again and again
     pipe.send(None)
     while True:
         try:

@@ -114,10 +114,8 @@ def _released(status: np.ndarray, controllers: np.ndarray, values: np.ndarray) -
     That is there, or where its channel's pedal is down, where that is let up.
     """
     silent = np.arange(len(status) + 1)
-    for channel in range(16):
+    for channel in set((status[status >= 0xB0] & 15).tolist()) - {DRUM_CHANNEL}:
         pedal = np.flatnonzero(status == 0xB0 | channel)
-        if not len(pedal) or channel == DRUM_CHANNEL:
-            continue
         is_down = values[pedal] >= PEDAL_DOWN
         ups = np.append(pedal[~is_down], len(status))
         own = np.flatnonzero((status == 0x80 | channel) | (status == 0x90 | channel))
