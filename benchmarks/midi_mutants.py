@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Iterator, Sequence
-
-import numpy as np
+from random import Random
 
 DIVISIONS = (1, 24, 96, 480, 960, 32767, 0xE728, 0xE250, 0xE364, 0xE819)  # the last four SMPTE
 STATUSES = (0x80, 0x90, 0x90, 0x90, 0xA0, 0xB0, 0xB0, 0xC0, 0xD0, 0xE0)
@@ -22,15 +21,15 @@ def variable_length(value: int) -> bytes:
     return bytes(reversed(made))
 
 
-def whole_file(generator: np.random.Generator) -> bytes:
+def whole_file(generator: Random) -> bytes:
     """A valid file: any format and division, running status, metas, exclusives, pedals, tempi."""
-    form = int(generator.integers(3))
-    count = 1 if form == 0 else int(generator.integers(1, 6))
-    header = struct.pack(">HHH", form, count, int(generator.choice(DIVISIONS)))
+    form = generator.randrange(3)
+    count = 1 if form == 0 else generator.randrange(1, 6)
+    header = struct.pack(">HHH", form, count, generator.choice(DIVISIONS))
     chunks = [_chunk(b"MThd", header)]
     for _ in range(count):
         if generator.random() < 0.1:
-            chunks.append(_chunk(b"XFIH", generator.bytes(9)))
+            chunks.append(_chunk(b"XFIH", generator.randbytes(9)))
         chunks.append(_chunk(b"MTrk", _track(generator)))
     return b"".join(chunks)
 
@@ -39,104 +38,104 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return name + struct.pack(">I", len(content)) + content
 
 
-def _track(generator: np.random.Generator) -> bytes:
+def _track(generator: Random) -> bytes:
     made, running = [], 0
-    for _ in range(int(generator.integers(0, 120))):
-        made.append(variable_length(int(generator.choice([0, 0, 1, 60, 240, 1000]))))
+    for _ in range(generator.randrange(0, 120)):
+        made.append(variable_length(generator.choice([0, 0, 1, 60, 240, 1000])))
         kind = generator.random()
         if kind < 0.06:
-            made.append(b"\xff\x51\x03" + int(generator.integers(20_000, 2**24)).to_bytes(3, "big"))
+            made.append(b"\xff\x51\x03" + generator.randrange(20_000, 2**24).to_bytes(3, "big"))
         elif kind < 0.1:
-            text = generator.bytes(int(generator.integers(200)))
-            meta = bytes([0xFF, int(generator.choice([1, 3, 0x58, 0x59, 0x7F]))])
+            text = generator.randbytes(generator.randrange(200))
+            meta = bytes([0xFF, generator.choice([1, 3, 0x58, 0x59, 0x7F])])
             made.append(meta + variable_length(len(text)) + text)
         elif kind < 0.13:
             made.append(b"\xf0" + variable_length(5) + b"\x43\x10\x4c\x00\xf7")
         else:
-            status = int(generator.choice(STATUSES)) | int(generator.choice([0, 0, 1, 9, 15]))
+            status = generator.choice(STATUSES) | generator.choice([0, 0, 1, 9, 15])
             if status != running or generator.random() < 0.2:
                 made.append(bytes([status]))
             running = status
-            first = 64 if status >> 4 == 0xB else int(generator.choice([0, 36, 60, 61, 62, 127]))
-            second = int(generator.choice([0, 1, 63, 64, 127]))
+            first = 64 if status >> 4 == 0xB else generator.choice([0, 36, 60, 61, 62, 127])
+            second = generator.choice([0, 1, 63, 64, 127])
             made.append(bytes([first] if 0xC0 <= status < 0xE0 else [first, second]))
     if generator.random() < 0.9:
-        made.append(variable_length(int(generator.integers(2000))) + b"\xff\x2f\x00")
+        made.append(variable_length(generator.randrange(2000)) + b"\xff\x2f\x00")
     return b"".join(made)
 
 
-def mutant(content: bytes, generator: np.random.Generator) -> bytes:
+def mutant(content: bytes, generator: Random) -> bytes:
     """The file after one kind of damage or more, at most four."""
     damaged = bytearray(content)
-    for index in generator.integers(len(DAMAGES), size=min(int(generator.geometric(0.6)), 4)):
+    for damage in generator.choices(DAMAGES, k=generator.choice([1, 1, 1, 2, 2, 4])):
         if len(damaged) < 2:
             break
-        DAMAGES[index](damaged, generator)
+        damage(damaged, generator)
     return bytes(damaged)
 
 
-def _flip_bits(data: bytearray, generator: np.random.Generator) -> None:
-    for at in generator.integers(len(data), size=int(generator.integers(1, 9))):
-        data[at] ^= 1 << int(generator.integers(8))
+def _flip_bits(data: bytearray, generator: Random) -> None:
+    for at in generator.choices(range(len(data)), k=generator.randrange(1, 9)):
+        data[at] ^= 1 << generator.randrange(8)
 
 
-def _replace_bytes(data: bytearray, generator: np.random.Generator) -> None:
-    for at in generator.integers(len(data), size=int(generator.integers(1, 9))):
-        data[at] = int(generator.integers(256))
+def _replace_bytes(data: bytearray, generator: Random) -> None:
+    for at in generator.choices(range(len(data)), k=generator.randrange(1, 9)):
+        data[at] = generator.randrange(256)
 
 
-def _insert(data: bytearray, generator: np.random.Generator) -> None:
-    at = int(generator.integers(len(data)))
-    data[at:at] = generator.bytes(int(generator.integers(1, 9)))
+def _insert(data: bytearray, generator: Random) -> None:
+    at = generator.randrange(len(data))
+    data[at:at] = generator.randbytes(generator.randrange(1, 9))
 
 
-def _delete(data: bytearray, generator: np.random.Generator) -> None:
-    at = int(generator.integers(len(data)))
-    del data[at : at + int(generator.integers(1, 9))]
+def _delete(data: bytearray, generator: Random) -> None:
+    at = generator.randrange(len(data))
+    del data[at : at + generator.randrange(1, 9)]
 
 
-def _truncate(data: bytearray, generator: np.random.Generator) -> None:
-    del data[int(generator.integers(len(data))) :]
+def _truncate(data: bytearray, generator: Random) -> None:
+    del data[generator.randrange(len(data)) :]
 
 
-def _repeat(data: bytearray, generator: np.random.Generator) -> None:
-    start, end = sorted(generator.integers(len(data), size=2).tolist())
-    data[start:start] = data[start:end] * int(generator.integers(1, 4))
+def _repeat(data: bytearray, generator: Random) -> None:
+    start, end = sorted(generator.choices(range(len(data)), k=2))
+    data[start:start] = data[start:end] * generator.randrange(1, 4)
 
 
-def _change_header(data: bytearray, generator: np.random.Generator) -> None:
+def _change_header(data: bytearray, generator: Random) -> None:
     """Format, number of tracks or division becomes anything."""
-    at = int(generator.choice([8, 10, 12]))
-    data[at : at + 2] = generator.bytes(2) if generator.random() < 0.5 else b"\0\0"
+    at = generator.choice([8, 10, 12])
+    data[at : at + 2] = generator.randbytes(2) if generator.random() < 0.5 else b"\0\0"
 
 
-def _change_length(data: bytearray, generator: np.random.Generator) -> None:
+def _change_length(data: bytearray, generator: Random) -> None:
     starts = _chunks(data)
     if starts:
-        at = int(generator.choice(starts)) + 4
-        near = int.from_bytes(data[at : at + 4], "big") + int(generator.integers(-9, 10))
-        length = int(generator.choice([*LENGTHS, max(near, 0)])) % 2**32
+        at = generator.choice(starts) + 4
+        near = int.from_bytes(data[at : at + 4], "big") + generator.randrange(-9, 10)
+        length = generator.choice([*LENGTHS, max(near, 0)]) % 2**32
         data[at : at + 4] = struct.pack(">I", length)
 
 
-def _swap_chunks(data: bytearray, generator: np.random.Generator) -> None:
+def _swap_chunks(data: bytearray, generator: Random) -> None:
     starts = [*_chunks(data), len(data)]
     parts = [bytes(data[a:b]) for a, b in itertools.pairwise(starts)]
-    order = generator.permutation(len(parts))
+    order = generator.sample(range(len(parts)), len(parts))
     data[starts[0] :] = b"".join(parts[index] for index in order)
 
 
-def _huge_number(data: bytearray, generator: np.random.Generator) -> None:
+def _huge_number(data: bytearray, generator: Random) -> None:
     """A delta, or the length of a text, that is as large as can be written, or larger."""
-    at = int(generator.integers(len(data)))
-    data[at:at] = NUMBERS[int(generator.integers(len(NUMBERS)))]
+    at = generator.randrange(len(data))
+    data[at:at] = generator.choice(NUMBERS)
 
 
-def _odd_meta(data: bytearray, generator: np.random.Generator) -> None:
+def _odd_meta(data: bytearray, generator: Random) -> None:
     """A meta event of a length that its kind does not have, or no tempo at all."""
-    at = int(generator.integers(len(data)))
-    length = int(generator.choice([0, 1, 2, 3, 4, 127]))
-    kind = int(generator.choice([0x2F, 0x51, 0x54, 0x58, 0x59]))
+    at = generator.randrange(len(data))
+    length = generator.choice([0, 1, 2, 3, 4, 127])
+    kind = generator.choice([0x2F, 0x51, 0x54, 0x58, 0x59])
     data[at:at] = bytes([0, 0xFF, kind, length]) + bytes(min(length, 4))
 
 
@@ -166,9 +165,6 @@ def _chunks(data: bytearray) -> list[int]:
 def mutants(count: int, seed: int, originals: Sequence[bytes] = ()) -> Iterator[bytes]:
     """Damaged copies of `originals`, or of files made for it; each depends on its number alone."""
     for index in range(count):
-        generator = np.random.default_rng([seed, index])
-        if originals:
-            content = originals[int(generator.integers(len(originals)))]
-        else:
-            content = whole_file(generator)
+        generator = Random(f"{seed} {index}")
+        content = generator.choice(originals) if originals else whole_file(generator)
         yield mutant(content, generator)
