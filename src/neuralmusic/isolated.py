@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 MEMORY_BYTES = 2_000_000_000
-BATCH = 8  # items of one message: a small file takes less time than a message
+BATCH = 16  # items of one message: a small file takes less time than a message
 AHEAD = 2  # batches given to a process at once, so that it need not wait for the next one
 WAITING = 64  # answers a process that may wait for the answer to an item before them
 

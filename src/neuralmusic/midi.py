@@ -48,7 +48,7 @@ def read_midi(
         now += length
     if now > MAX_HOURS * 3600:
         raise MidiError(f"lasts {now / 3600:.0f} hours, over the limit of {MAX_HOURS}")
-    rows = np.concatenate([np.zeros((0, 4)), *parts])
+    rows = parts[0] if len(parts) == 1 else np.concatenate([np.zeros((0, 4)), *parts])
     if not len(rows) and not allow_empty:
         raise MidiError("only drums" if any(map(_has_drums, file.sequences)) else "no notes")
     return NoteList.of(rows, now)
@@ -90,22 +90,24 @@ def _notes(
     key = (status[at] & 15) << 7 | keys[at]
     order = np.argsort(key, kind="stable")
     at, key = at[order], key[order]  # all events of one key of one channel one after the other
-    strikes = (status[at] >= 0x90) & (velocities[at] > 0)
-    same = np.append(key[1:] == key[:-1], False)
-    following = np.where(same, np.append(at[1:], never), never)
-    on = np.flatnonzero(strikes)
-    ends = following[on]
+    on = np.flatnonzero((status[at] >= 0x90) & (velocities[at] > 0))
+    ends = _following(at, key, never)[on]
     if sustain_pedal:
         # A key let go while the pedal is down sounds to the pedal's release, or its next strike.
-        again = np.append(on[1:], 0)
-        is_again = np.append(key[on[1:]] == key[on[:-1]], False)
-        next_strike = np.where(is_again, at[again], never) if len(on) else ends
+        next_strike = _following(at[on], key[on], never)
         ends = np.minimum(_released(status, keys, velocities)[ends], next_strike)
-    table = np.stack(
-        [seconds[at[on]], np.append(seconds, end_seconds)[ends], keys[at[on]], velocities[at[on]]],
-        axis=1,
-    )
+    struck = at[on]
+    table = np.empty((len(on), 4))
+    table[:, 0], table[:, 2], table[:, 3] = seconds[struck], keys[struck], velocities[struck]
+    table[:, 1] = np.concatenate((seconds, (end_seconds,)))[ends]
     return table[np.lexsort((key[on], ends))]
+
+
+def _following(at: np.ndarray, key: np.ndarray, never: int) -> np.ndarray:
+    """The event of the same key after each of those `at`, or `never`."""
+    following = np.full(len(at), never)
+    np.copyto(following[:-1], at[1:], where=key[1:] == key[:-1])
+    return following
 
 
 def _released(status: np.ndarray, controllers: np.ndarray, values: np.ndarray) -> np.ndarray:

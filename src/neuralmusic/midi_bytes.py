@@ -205,8 +205,10 @@ def _variable_length(data: bytes, at: int) -> tuple[int, int]:
 
 def _together(tracks: list[_Track]) -> Sequence:
     """The events of tracks in one order: by tick, and at one tick track by track."""
-    columns = np.concatenate([np.zeros((4, 0), np.int64), *map(_columns, tracks)], axis=1)
-    if len(tracks) > 1:
+    if len(tracks) == 1:
+        columns = _columns(tracks[0])
+    else:
+        columns = np.concatenate([np.zeros((4, 0), np.int64), *map(_columns, tracks)], axis=1)
         columns = columns[:, np.argsort(columns[0], kind="stable")]
     tempo = sorted((change for t in tracks for change in t.tempo), key=lambda change: change[0])
     tick, status, first, second = columns
@@ -218,4 +220,7 @@ def _columns(track: _Track) -> np.ndarray:
     """Tick, status and data bytes of the events, int64 (4, events)."""
     values = np.minimum(np.frombuffer(track.data, np.uint8), 127)
     place = np.asarray(track.places, np.int64)
-    return np.stack([track.ticks, track.statuses, values[place], values[place + 1]])
+    columns = np.empty((4, len(place)), np.int64)
+    columns[0], columns[1] = track.ticks, track.statuses
+    columns[2], columns[3] = values[place], values[place + 1]
+    return columns
