@@ -4,13 +4,14 @@ CORES ?= all
 SCALE ?=
 ONLY ?=
 MODELS ?= basic
+FILES ?= 20000
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 CONFIG := $(if $(SCALE),--config scale=$(SCALE))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: help reproduce test lint format bench bench-jsb record pull check-reproducible sweep unlock clean
+.PHONY: help reproduce test lint format bench bench-jsb fuzz record pull check-reproducible sweep unlock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -34,13 +35,16 @@ format: $(INSTALLED) ## format Python and Snakemake files
 	ruff check --fix .
 	snakefmt Snakefile workflow
 
-bench: $(INSTALLED) ## measure sampling and training against plain references [ONLY="decoder_sampling ..."]
+bench: $(INSTALLED) ## measure reading, sampling, training against plain references [ONLY="reading ..."]
 	snakemake --quiet rules --cores $(CORES) data
 	python -m benchmarks $(ONLY)
 
 bench-jsb: $(INSTALLED) ## train on JSB chorales, print test NLL [DATA=folder MODELS="basic emb ..."]
 	@test -n "$(DATA)" || { echo 'make bench-jsb: name the folder of the JSON: DATA=...'; exit 1; }
 	python -m benchmarks.jsb "$(DATA)" --models $(MODELS)
+
+fuzz: $(INSTALLED) ## read 20,000 damaged MIDI files; none may do more than be rejected [FILES=20000]
+	python -m benchmarks.fuzz_midi --files $(FILES)
 
 record: $(INSTALLED) ## record the present results in DVC; refuses while jobs are due
 	@snakemake --dry-run 2>&1 | grep -q 'Nothing to be done' || \

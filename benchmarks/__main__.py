@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import decoder, sampling, training
+from benchmarks import decoder, reading, sampling, training
 from benchmarks.line import Line
 from neuralmusic import config
 from neuralmusic.files import to_json, write_text
 
 RESULTS = Path("results/bench.json")
 BENCHMARKS: dict[str, Callable[[dict], Iterator[Line]]] = {
+    "reading": reading.measure,
     "sampling": sampling.measure,
     "training": training.measure,
     "decoder_sampling": decoder.measure_sampling,

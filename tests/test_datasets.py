@@ -269,10 +269,26 @@ def test_files_that_cannot_be_read_are_told_and_the_others_go_on(tmp_path):
         assert piece.digest() == TUNES[index].digest()
     reasons = rejected(tmp_path / "notes")
     assert list(reasons) == ["cut.mid", "letter.mid", "silent.mid", "z/copy.mid"]
-    assert "no readable MIDI file" in reasons["letter.mid"]
-    assert "no readable MIDI file" in reasons["cut.mid"]
+    assert reasons["letter.mid"].startswith("no MIDI file (")
+    assert reasons["cut.mid"].startswith("truncated (")
     assert reasons["silent.mid"] == "no notes"
     assert reasons["z/copy.mid"] == "the same notes as 1.mid"
+
+
+def test_copies_in_several_collections_of_one_folder_are_found(tmp_path):
+    """One dataset, one split: a piece is on one side of it, in whatever files it came."""
+    write_midi(tmp_path / "music/one/a.mid", TUNES[0])
+    write_midi(tmp_path / "music/two/b.mid", TUNES[0])
+    louder = dataclasses.replace(TUNES[0], velocity=TUNES[0].velocity + 9)
+    write_midi(tmp_path / "music/two/c.mid", louder)
+    write_midi(tmp_path / "music/two/d.mid", TUNES[1])
+    fetch(tmp_path / "music", tmp_path / "raw")
+    pieces = convert(tmp_path / "raw", tmp_path / "notes")
+    assert list(pieces) == ["one/a.mid", "two/d.mid"]
+    assert rejected(tmp_path / "notes") == {
+        "two/b.mid": "the same notes as one/a.mid",
+        "two/c.mid": "the same notes as one/a.mid",
+    }
 
 
 def test_what_fetch_rejected_stays_in_the_list(tmp_path):
@@ -288,7 +304,7 @@ def test_no_file_left_is_an_error_with_examples(tmp_path):
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "letter.mid").write_text("dear diary")
     fetch(tmp_path / "music", tmp_path / "raw")
-    with pytest.raises(InputError, match=r"no file of mine .*letter\.mid: no readable"):
+    with pytest.raises(InputError, match=r"no file of mine .*letter\.mid: no MIDI file"):
         convert(tmp_path / "raw", tmp_path / "notes")
 
 
@@ -429,6 +445,31 @@ def test_a_piece_of_nothing_is_encoded_too(name, tmp_path):
         assert loaded.names == order
         for piece, steps in zip(order, loaded.pieces, strict=True):
             assert np.array_equal(steps, REPRESENTATIONS[name].encode(pieces[piece], 8))
+
+
+def test_a_piece_that_a_pianoroll_cannot_hold_is_left_out_and_told(tmp_path):
+    pieces = {
+        "a.mid": melody([21, 108]),
+        "some.mid": melody([20, 60, 61, 109]),
+        "none.mid": melody([0, 127]),
+        "b.mid": TUNES[0],
+        "silent.mid": NoteList.of([]),
+    }
+    kept = ["a.mid", "b.mid", "silent.mid"]
+    out = encode(tmp_path / "roll", pieces, dict.fromkeys(pieces, "train"), "pianoroll")
+    assert prepare.load_encoded(out, "train").names == kept
+    assert rejected(out) == {
+        "none.mid": "no note within the range of the representation (21 to 108)",
+        "some.mid": "notes outside the range of the representation (2 of 4 are not in 21 to 108)",
+    }
+    alone = {name: pieces[name] for name in kept}
+    other = encode(tmp_path / "kept", alone, dict.fromkeys(alone, "train"), "pianoroll")
+    assert (other / "steps.npy").read_bytes() == (out / "steps.npy").read_bytes()
+    assert (other / "pieces.csv").read_bytes() == (out / "pieces.csv").read_bytes()
+    for name in ("events", "melody"):
+        out = encode(tmp_path / name, pieces, dict.fromkeys(pieces, "train"), name)
+        assert prepare.load_encoded(out, "train").names == list(pieces)
+        assert not (out / "rejected.csv").exists()
 
 
 def array_file(path, arrays) -> np.ndarray:

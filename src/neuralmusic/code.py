@@ -14,7 +14,7 @@ PACKAGE = Path(os.path.relpath(Path(__file__).parent))
 # that a new entry reruns nothing.
 LISTED = {
     "fetch": ["midi.py", "notes.py"],
-    "convert": ["prepare.py", "midi.py", "notes.py"],
+    "convert": ["prepare.py", "isolated.py", "midi.py", "midi_bytes.py", "notes.py"],
     "split": ["prepare.py", "seeds.py"],
     "encode": ["prepare.py", "notes.py"],
     "train": ["train.py", "likelihood.py", "seeds.py", "vocabulary.py"],

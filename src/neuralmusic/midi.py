@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 import mido
 import numpy as np
 
-from neuralmusic.files import InputError, writing
+from neuralmusic.files import writing
+from neuralmusic.midi_bytes import MidiBytes, MidiError, Sequence, read_bytes
 from neuralmusic.notes import NoteList, one_per_key
 
 TICKS_PER_BEAT = 480
 SECONDS_PER_BEAT = 0.5  # the scores' common tempo, 120 qpm (thesis §5.3.1)
 DRUM_CHANNEL = 9
-SUSTAIN_CONTROLLER = 64
 PEDAL_DOWN = 64
 MAX_FILE_BYTES = 20_000_000
 MAX_HOURS = 12
-
-
-class MidiError(InputError):
-    """A file that cannot be read as music; the message is the reason, without the file's name."""
+MAX_QUARTERS_A_MINUTE = 3000  # a quarter of 20 ms, twice as fast as the lowest pitch heard
 
 
 def read_midi(
@@ -31,87 +27,109 @@ def read_midi(
     """The notes of a MIDI file, all tracks and channels together, drums left out.
 
     `time`: "seconds" follows the file's tempo map; "beats" ignores it and gives a quarter 0.5 s.
+    A file in SMPTE time has no quarters: both give its seconds.
     `sustain_pedal`: a held pedal lengthens notes to its release or the pitch's next onset.
     `allow_empty`: a valid file without notes is a piece of silence, not an error.
-    A second note-on of a sounding pitch ends the first; notes never ended end with the file.
+    A second note-on of a sounding pitch ends the first; notes never ended end with the file. The
+    tracks of a file of format 2 are played one after another, each as a file of its own.
 
     Raises MidiError with the reason where the file is no MIDI file or holds no note.
     """
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise MidiError(f"{size} bytes, over the limit of {MAX_FILE_BYTES}")
-    try:
-        file = mido.MidiFile(path, clip=True)
-        messages, end_seconds = _in_time(file, time)
-    except MidiError:
-        raise
-    # mido answers damaged bytes with many kinds of exceptions; each of them is a rejection.
-    except Exception as error:
-        raise MidiError(f"no readable MIDI file ({type(error).__name__}: {error})") from error
-    if end_seconds > MAX_HOURS * 3600:
-        raise MidiError(f"lasts {end_seconds / 3600:.0f} hours, over the limit of {MAX_HOURS}")
-    rows = _notes(messages, end_seconds, sustain_pedal)
-    if not rows and not allow_empty:
-        raise MidiError("no notes")
-    return NoteList.of(rows, end_seconds)
+    file = read_bytes(path.read_bytes())
+    parts, now = [], 0.0
+    for sequence in file.sequences:
+        seconds, length = _in_time(sequence, file, time)
+        rows = _notes(sequence, seconds, length, sustain_pedal)
+        rows[:, :2] += now
+        parts.append(rows)
+        now += length
+    if now > MAX_HOURS * 3600:
+        raise MidiError(f"lasts {now / 3600:.0f} hours, over the limit of {MAX_HOURS}")
+    rows = parts[0] if len(parts) == 1 else np.concatenate([np.zeros((0, 4)), *parts])
+    if not len(rows) and not allow_empty:
+        raise MidiError("only drums" if any(map(_has_drums, file.sequences)) else "no notes")
+    return NoteList.of(rows, now)
 
 
-def _in_time(file: mido.MidiFile, time: str) -> tuple[list[tuple[float, mido.Message]], float]:
-    """All messages with their absolute time in seconds, and the time of the last event."""
-    if file.ticks_per_beat <= 0:
-        raise MidiError(f"division {file.ticks_per_beat} is not in ticks per quarter")
+def _in_time(sequence: Sequence, file: MidiBytes, time: str) -> tuple[np.ndarray, float]:
+    """The seconds of all events, float64 (events,), and that of the last event of any kind."""
+    beat_seconds = 1.0 if file.is_timecode else SECONDS_PER_BEAT
+    follows_tempo = time == "seconds" and not file.is_timecode
     # Counted in whole ticks from the last change of tempo: summed seconds would drift, and a note
     # that lies half-way between two steps would fall to either.
-    beat_seconds, tick, changed_tick, changed_seconds = SECONDS_PER_BEAT, 0, 0, 0.0
-    now, messages = 0.0, []
-    for message in mido.merge_tracks(file.tracks, skip_checks=True):
-        tick += message.time
-        now = changed_seconds + (tick - changed_tick) * beat_seconds / file.ticks_per_beat
-        if message.type == "set_tempo" and time == "seconds":
-            beat_seconds, changed_tick, changed_seconds = message.tempo / 1e6, tick, now
-        messages.append((now, message))
-    return messages, now
+    changes = [(0, 0.0, beat_seconds)]  # tick, second, seconds a quarter from there on
+    last = (sequence.end_tick, 0)
+    for tick, microseconds in [*sequence.tempo, last] if follows_tempo else [last]:
+        changed_tick, changed_seconds, beat_seconds = changes[-1]
+        if tick > changed_tick and beat_seconds * MAX_QUARTERS_A_MINUTE < 60:
+            tempo = 60 / max(beat_seconds, 1e-6)
+            raise MidiError(
+                f"tempo of {tempo:.0f} quarters a minute, over the limit of {MAX_QUARTERS_A_MINUTE}"
+            )
+        now = changed_seconds + (tick - changed_tick) * beat_seconds / file.ticks
+        changes.append((tick, now, microseconds / 1e6))
+    ticks, seconds, beats = np.array(changes[:-1]).T
+    part = np.searchsorted(ticks, sequence.tick, side="right") - 1
+    return seconds[part] + (sequence.tick - ticks[part]) * beats[part] / file.ticks, changes[-1][1]
 
 
 def _notes(
-    messages: list[tuple[float, mido.Message]], end_seconds: float, sustain_pedal: bool
-) -> list[tuple[float, float, int, int]]:
-    sounding: dict[tuple[int, int], tuple[float, int]] = {}
-    held: dict[int, set[int]] = defaultdict(set)  # channel -> pitches that only the pedal holds
-    pedal: dict[int, bool] = defaultdict(bool)
-    rows: list[tuple[float, float, int, int]] = []
+    sequence: Sequence, seconds: np.ndarray, end_seconds: float, sustain_pedal: bool
+) -> np.ndarray:
+    """Rows of onset, offset, pitch and velocity (notes, 4), in the order in which notes end.
 
-    def end(channel: int, pitch: int, now: float) -> None:
-        onset, velocity = sounding.pop((channel, pitch))
-        held[channel].discard(pitch)
-        rows.append((onset, now, pitch, velocity))
+    `seconds` are those of the events. What ends a note is known by its place among the events.
+    """
+    status, keys, velocities = sequence.status, sequence.first, sequence.second
+    never = len(status)  # the place of the end of notes that nothing ends
+    is_key = (status < 0xA0) & (status & 15 != DRUM_CHANNEL)
+    at = np.flatnonzero(is_key)
+    key = (status[at] & 15) << 7 | keys[at]
+    order = np.argsort(key, kind="stable")
+    at, key = at[order], key[order]  # all events of one key of one channel one after the other
+    on = np.flatnonzero((status[at] >= 0x90) & (velocities[at] > 0))
+    ends = _following(at, key, never)[on]
+    if sustain_pedal:
+        # A key let go while the pedal is down sounds to the pedal's release, or its next strike.
+        next_strike = _following(at[on], key[on], never)
+        ends = np.minimum(_released(status, keys, velocities)[ends], next_strike)
+    struck = at[on]
+    table = np.empty((len(on), 4))
+    table[:, 0], table[:, 2], table[:, 3] = seconds[struck], keys[struck], velocities[struck]
+    table[:, 1] = np.concatenate((seconds, (end_seconds,)))[ends]
+    return table[np.lexsort((key[on], ends))]
 
-    for now, message in messages:
-        if message.is_meta or getattr(message, "channel", DRUM_CHANNEL) == DRUM_CHANNEL:
-            continue
-        channel = message.channel
-        if message.type == "note_on" and message.velocity > 0:
-            if (channel, message.note) in sounding:
-                end(channel, message.note, now)
-            sounding[channel, message.note] = (now, message.velocity)
-        elif message.type in ("note_on", "note_off"):
-            if (channel, message.note) in sounding:
-                if pedal[channel]:
-                    held[channel].add(message.note)
-                else:
-                    end(channel, message.note, now)
-        elif (
-            sustain_pedal
-            and message.type == "control_change"
-            and message.control == SUSTAIN_CONTROLLER
-        ):
-            pedal[channel] = message.value >= PEDAL_DOWN
-            if not pedal[channel]:
-                for pitch in sorted(held[channel]):
-                    end(channel, pitch, now)
-    for channel, pitch in sorted(sounding):
-        end(channel, pitch, end_seconds)
-    return rows
+
+def _following(at: np.ndarray, key: np.ndarray, never: int) -> np.ndarray:
+    """The event of the same key after each of those `at`, or `never`."""
+    following = np.full(len(at), never)
+    np.copyto(following[:-1], at[1:], where=key[1:] == key[:-1])
+    return following
+
+
+def _released(status: np.ndarray, controllers: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """For each event, and the end, where a key let go there falls silent (events + 1,).
+
+    That is there, or where its channel's pedal is down, where that is let up.
+    """
+    silent = np.arange(len(status) + 1)
+    for channel in set((status[status >= 0xB0] & 15).tolist()) - {DRUM_CHANNEL}:
+        pedal = np.flatnonzero(status == 0xB0 | channel)
+        is_down = values[pedal] >= PEDAL_DOWN
+        ups = np.append(pedal[~is_down], len(status))
+        own = np.flatnonzero((status == 0x80 | channel) | (status == 0x90 | channel))
+        before = np.searchsorted(pedal, own) - 1
+        held = own[(before >= 0) & is_down[before]]
+        silent[held] = ups[np.searchsorted(ups, held)]
+    return silent
+
+
+def _has_drums(sequence: Sequence) -> bool:
+    is_on = (sequence.status == 0x90 | DRUM_CHANNEL) & (sequence.second > 0)
+    return bool(is_on.any())
 
 
 def write_midi(path: Path, notes: NoteList) -> None:

@@ -7,13 +7,21 @@ representation a model works in.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import shutil
+import zipfile
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 
 from neuralmusic.files import writing
+
+ROWS = "rows.npy"  # the archive's entry of all notes, piece after piece
+ENTRY_BYTES = 30  # the fixed part of what stands before an entry in a zip
 
 
 @dataclass(frozen=True)
@@ -114,46 +122,94 @@ def one_per_key(notes: NoteList) -> NoteList:
     )
 
 
-def save_notes(path: Path, pieces: dict[str, NoteList]) -> None:
-    """Writes many pieces, by name, as one compressed NumPy archive that needs no pickle."""
-    lists = list(pieces.values())
-    columns = {
-        name: np.concatenate([getattr(piece, name) for piece in lists])
-        if lists
-        else np.zeros(0, dtype=dtype)
-        for name, dtype in (
-            ("onset_seconds", np.float64),
-            ("offset_seconds", np.float64),
-            ("pitch", np.int16),
-            ("velocity", np.int16),
-        )
-    }
-    with writing(path, binary=True) as file:
-        np.savez_compressed(
-            file,
-            allow_pickle=False,
-            names=np.array(list(pieces), dtype=str),
-            counts=np.array([len(piece) for piece in lists], dtype=np.int64),
-            length_seconds=np.array([piece.length_seconds for piece in lists]),
-            **columns,
-        )
+# A stored note. Little-endian, so that the bytes are the same everywhere.
+ROW = np.dtype(
+    [("onset_seconds", "<f8"), ("offset_seconds", "<f8"), ("pitch", "<i2"), ("velocity", "<i2")]
+)
 
 
-def load_notes(path: Path) -> dict[str, NoteList]:
-    """Reads what `save_notes` wrote, in the same order."""
-    with np.load(path, allow_pickle=False) as archive:
-        stored = {name: archive[name] for name in archive.files}
-    ends = np.cumsum(stored["counts"])
-    pieces = {}
-    for name, count, end, length in zip(
-        stored["names"], stored["counts"], ends, stored["length_seconds"], strict=True
-    ):
-        part = slice(int(end - count), int(end))
-        pieces[str(name)] = NoteList(
-            onset_seconds=stored["onset_seconds"][part],
-            offset_seconds=stored["offset_seconds"][part],
-            pitch=stored["pitch"][part],
-            velocity=stored["velocity"][part],
-            length_seconds=float(length),
-        )
-    return pieces
+@contextmanager
+def writing_notes(path: Path) -> Iterator[Callable[[str, NoteList], None]]:
+    """Yields what appends a piece, by name, to a NumPy archive that needs no pickle.
+
+    Memory holds one piece and the names. The archive is not compressed, so that it can be read
+    where it lies. Raises InputError, naming `path`, where it cannot be written.
+    """
+    names: list[str] = []
+    counts, lengths = array("q"), array("d")
+    with writing(path, binary=True) as file, TemporaryFile(dir=Path(path).parent) as rows:
+
+        def append(name: str, piece: NoteList) -> None:
+            table = np.empty(len(piece), ROW)
+            for column in ROW.names or ():
+                table[column] = getattr(piece, column)
+            rows.write(table.tobytes())
+            names.append(name)
+            counts.append(len(piece))
+            lengths.append(piece.length_seconds)
+
+        yield append
+        rows.seek(0)
+        text = np.frombuffer("\0".join(names).encode("utf-8"), np.uint8)
+        small = {"names": text, "counts": counts, "length_seconds": lengths}
+        with zipfile.ZipFile(file, "w") as archive:
+            for member, values in small.items():
+                with archive.open(f"{member}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asarray(values), allow_pickle=False)
+            with archive.open(ROWS, "w", force_zip64=True) as entry:
+                descr = np.lib.format.dtype_to_descr(ROW)
+                header = {"descr": descr, "fortran_order": False, "shape": (sum(counts),)}
+                np.lib.format.write_array_header_1_0(entry, header)
+                shutil.copyfileobj(rows, entry)
+
+
+def save_notes(path: Path, pieces: Mapping[str, NoteList]) -> None:
+    """Writes many pieces, by name, as `writing_notes` does."""
+    with writing_notes(path) as append:
+        for name, piece in pieces.items():
+            append(name, piece)
+
+
+def load_notes(path: Path) -> Mapping[str, NoteList]:
+    """What `writing_notes` wrote, in the same order; a piece is read when it is asked for."""
+    return StoredNotes(path)
+
+
+class StoredNotes(Mapping[str, NoteList]):
+    """The pieces of an archive by name: names and lengths in memory, the notes in their file."""
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path, allow_pickle=False) as stored:
+            names = stored["names"].tobytes().decode("utf-8").split("\0")
+            self._counts = stored["counts"]
+            self._lengths = stored["length_seconds"]
+        self._ends = np.cumsum(self._counts)
+        self._at = {name: at for at, name in enumerate(names[: len(self._counts)])}
+        self._rows = _rows_in_file(path) if self._counts.any() else np.empty(0, ROW)
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._at)
+
+    def __getitem__(self, name: str) -> NoteList:
+        at = self._at[name]
+        end = int(self._ends[at])
+        rows = self._rows[end - int(self._counts[at]) : end]
+        columns = {column: np.array(rows[column]) for column in ROW.names or ()}
+        return NoteList(**columns, length_seconds=float(self._lengths[at]))
+
+
+def _rows_in_file(path: Path) -> np.ndarray:
+    """The rows of all notes, where they lie in the archive."""
+    with zipfile.ZipFile(path) as archive:
+        begin = archive.getinfo(ROWS).header_offset
+    with Path(path).open("rb") as file:
+        file.seek(begin)
+        header = file.read(ENTRY_BYTES)
+        # The entry's name and more stand before its content, their lengths at 26 and 28.
+        file.seek(sum(int.from_bytes(header[at : at + 2], "little") for at in (26, 28)), 1)
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        return np.memmap(path, dtype, "r", file.tell(), shape)

@@ -6,7 +6,6 @@ Each writes one folder, and each knows only what the one before wrote.
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,12 +17,15 @@ from tqdm import tqdm
 
 from neuralmusic.datasets import DATASETS
 from neuralmusic.files import InputError, write_csv, writing
-from neuralmusic.midi import MidiError, read_midi
-from neuralmusic.notes import NoteList, load_notes, save_notes
-from neuralmusic.representations import REPRESENTATIONS
+from neuralmusic.isolated import Failure, isolated_map
+from neuralmusic.midi import read_midi
+from neuralmusic.notes import NoteList, load_notes, writing_notes
+from neuralmusic.representations import KEYS, REPRESENTATIONS
 from neuralmusic.seeds import share
 
 SPLITS = ("train", "valid", "test")
+SECONDS_A_FILE = 60  # the largest file allowed takes ten
+DIGEST_BYTES = 16  # of a piece's: so much is equal for no two pieces by chance
 
 
 def fetch(params: dict, out: Path, workers: int) -> None:
@@ -40,31 +42,34 @@ def fetch(params: dict, out: Path, workers: int) -> None:
 def convert(params: dict, raw: Path, out: Path, workers: int) -> None:
     """Reads every MIDI file of `raw` into notes.npz; what cannot be read goes to rejected.csv.
 
+    Files are not trusted: each is read in a process that it may end, hang or fill. Memory does not
+    grow with what is read, and the bytes do not depend on the number of `workers`.
     Exact copies (the same notes to the millisecond) are kept once, so that no piece can be on
-    both sides of the split.
+    both sides of the split. An experiment has one dataset: several collections that are to be
+    learned from together are one `folder`, and the copies between them are found.
     Raises InputError where no file is left.
     """
     files = pd.read_csv(raw / "manifest.csv", keep_default_na=False)["file"].tolist()
     rejected = pd.read_csv(raw / "rejected.csv", keep_default_na=False)
     reasons = dict(zip(rejected["file"], rejected["reason"], strict=True))
-    pieces: dict[str, NoteList] = {}
-    seen: dict[str, str] = {}
-    read = partial(_read, time=params["time"], sustain_pedal=params["sustain_pedal"])
-    with ProcessPoolExecutor(workers) as pool:
-        answers = pool.map(read, [raw / file for file in files], chunksize=16)
-        progress = tqdm(answers, total=len(files), desc="reading MIDI", disable=None)
+    seen: dict[bytes, str] = {}
+    read = partial(read_midi, time=params["time"], sustain_pedal=params["sustain_pedal"])
+    answers = isolated_map(read, (raw / file for file in files), workers, SECONDS_A_FILE)
+    progress = tqdm(answers, total=len(files), desc="reading MIDI", disable=None)
+    with writing_notes(out / "notes.npz") as append:
         for file, answer in zip(files, progress, strict=True):
-            if isinstance(answer, str):
-                reasons[file] = answer
-            elif (digest := answer.digest()) in seen:
+            if isinstance(answer, Failure):
+                reasons[file] = answer.reason
+                continue
+            digest = bytes.fromhex(answer.digest())[:DIGEST_BYTES]
+            if digest in seen:
                 reasons[file] = f"the same notes as {seen[digest]}"
             else:
                 seen[digest] = file
-                pieces[file] = answer
-    if not pieces:
-        examples = "; ".join(f"{file}: {reason}" for file, reason in list(reasons.items())[:3])
-        raise InputError(f"no file of {params['dataset']} can be used: {examples}")
-    save_notes(out / "notes.npz", pieces)
+                append(file, answer)
+        if not seen:
+            examples = "; ".join(f"{file}: {reason}" for file, reason in list(reasons.items())[:3])
+            raise InputError(f"no file of {params['dataset']} can be used: {examples}")
     _write_rejected(out, reasons)
 
 
@@ -89,7 +94,8 @@ def encode(params: dict, notes: Path, splits: Path, out: Path) -> None:
     """Writes the steps of all pieces, end to end, as steps.npy, and where each lies, pieces.csv.
 
     A training piece is there once for each of the representation's `stretches`: augmentation comes
-    after the split, so that no copy of a held-out piece is trained on.
+    after the split, so that no copy of a held-out piece is trained on. A piece with a note that the
+    representation cannot hold is left out; rejected.csv, where there is one, names it.
     """
     settings = params["representation"]
     representation = REPRESENTATIONS[settings["name"]]
@@ -97,8 +103,12 @@ def encode(params: dict, notes: Path, splits: Path, out: Path) -> None:
     table = pd.read_csv(splits / "split.csv", keep_default_na=False)
     parts = dict(zip(table["piece"], table["split"], strict=True))
     rows = []
+    reasons: dict[str, str] = {}
     with writing(out / "steps.npy", binary=True) as file, ArrayFile(file) as steps:
         for name, piece in load_notes(notes / "notes.npz").items():
+            if reason := _outside(piece, *KEYS.get(settings["name"], (0, 127))):
+                reasons[name] = reason
+                continue
             for stretch in settings["stretches"] if parts[name] == "train" else [1.0]:
                 stretched = piece if stretch == 1 else piece.stretched(stretch)
                 start = steps.length
@@ -107,6 +117,8 @@ def encode(params: dict, notes: Path, splits: Path, out: Path) -> None:
                 rows.append([name, parts[name], stretch, *length])
     columns = ["piece", "split", "stretch", "steps", "start", "length_seconds"]
     write_csv(out / "pieces.csv", pd.DataFrame(rows, columns=columns))
+    if reasons:
+        _write_rejected(out, reasons)
 
 
 class ArrayFile:
@@ -169,11 +181,17 @@ def load_encoded(folder: Path, part: str) -> Encoded:
     )
 
 
-def _read(path: Path, time: str, sustain_pedal: bool) -> NoteList | str:
-    try:
-        return read_midi(path, time, sustain_pedal)
-    except MidiError as error:
-        return str(error)
+def _outside(piece: NoteList, lowest: int, highest: int) -> str | None:
+    """Why a representation of these pitches cannot hold a piece, if it cannot."""
+    outside = int(((piece.pitch < lowest) | (piece.pitch > highest)).sum())
+    if not outside:
+        return None
+    if outside == len(piece):
+        return f"no note within the range of the representation ({lowest} to {highest})"
+    return (
+        "notes outside the range of the representation"
+        f" ({outside} of {len(piece)} are not in {lowest} to {highest})"
+    )
 
 
 def _part(at: float, bounds: np.ndarray) -> str:

@@ -16,9 +16,12 @@ Nothing here needs PyTorch.
 """
 
 from neuralmusic.representations import events, melody, pianoroll
+from neuralmusic.representations.decoded import HIGHEST_KEY, LOWEST_KEY
 
 REPRESENTATIONS = {
     "melody": melody,
     "pianoroll": pianoroll,
     "events": events,
 }
+# The lowest and the highest pitch of those that cannot hold all.
+KEYS = {"pianoroll": (LOWEST_KEY, HIGHEST_KEY)}
