@@ -2,10 +2,11 @@
 PYTHON ?= python3
 CORES ?= all
 SCALE ?=
+DATASET ?=
 MODELS ?= basic
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-CONFIG := $(if $(SCALE),--config scale=$(SCALE))
+CONFIG := $(if $(SCALE)$(DATASET),--config $(if $(SCALE),scale=$(SCALE)) $(if $(DATASET),dataset=$(DATASET)))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
@@ -15,7 +16,7 @@ export PYTHONPATH := $(CURDIR)/src
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
-reproduce: $(INSTALLED) ## fetch, train, sample, evaluate, draw: every table and figure [SCALE=smoke|default|thesis]
+reproduce: $(INSTALLED) ## fetch, train, sample, evaluate, draw: every table and figure [SCALE=smoke|default|thesis DATASET=name]
 	snakemake --quiet rules --cores $(CORES) $(CONFIG)
 	@echo "results/report/index.html shows everything"
 
@@ -60,7 +61,7 @@ unlock: $(INSTALLED) ## after a kill -9 of make reproduce: free Snakemake's lock
 	snakemake --unlock --cores 1
 
 clean: ## delete the environment and everything that make reproduce makes
-	rm -rf .venv .snakemake .params .checkpoints logs data/raw data/notes data/splits data/encoded
+	rm -rf .venv .snakemake .params .checkpoints .downloads logs data/raw data/notes data/splits data/encoded
 	rm -rf results/models results/scores results/probes results/samples results/metrics results/report
 
 $(INSTALLED): requirements.lock pyproject.toml

@@ -51,7 +51,10 @@ def code_of(
         module = PACKAGE / "representations" / f"{representation}.py"
         files |= _with_imports(module, "neuralmusic.representations")
     if source:
-        files |= set((PACKAGE / "datasets").glob(f"{source}*.py"))
+        for module in (PACKAGE / "datasets").glob(f"{source}*.py"):
+            files |= _with_imports(module, "neuralmusic.datasets")
+        # What a source says of itself to people is not how its files come.
+        files.discard(PACKAGE / "datasets" / "source.py")
     return sorted(files)
 
 
