@@ -16,7 +16,7 @@ ABOUT = Source(
         "Kong, Li, Chen and Wang, GiantMIDI-Piano: A large-scale MIDI dataset for classical piano"
         " music, TISMIR 2022"
     ),
-    size="193 MB; 10,855 files",
+    size="193 MB; 10,854 files",
     obtained=BROUGHT,
     instructions=(
         "Read disclaimer.md at https://github.com/bytedance/GiantMIDI-Piano and download the MIDI"
