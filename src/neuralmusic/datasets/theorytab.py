@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +13,7 @@ from neuralmusic.datasets.theorytab_song import SongError, read_song
 from neuralmusic.files import InputError
 from neuralmusic.midi import write_midi
 
+MAX_NAME_BYTES = 200  # of a file, which gets longer while it is written
 ABOUT = Source(
     title="TheoryTab: melodies and chords of songs, written down by Hooktheory's users",
     address="https://www.hooktheory.com/theorytab",
@@ -52,10 +52,11 @@ def fetch(settings: dict, folder: Path, workers: int) -> dict[str, str]:
                 rejected[name] = str(error)
                 continue
             target = f"{name}.mid"  # a song in two formats makes two files
+            if len(file.name.encode()) > MAX_NAME_BYTES:
+                rejected[name] = "its name is too long"
+                continue
             write_midi(folder / target, notes)
             groups[target] = _song_of(name)
-        shutil.rmtree(Path(brought), ignore_errors=True)
-        Path(brought).mkdir(exist_ok=True)
     if not groups:
         examples = "; ".join(f"{name}: {why}" for name, why in sorted(rejected.items())[:3])
         raise InputError(f"no file of {path} is a song that can be read: {examples}")
