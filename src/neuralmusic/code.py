@@ -15,7 +15,7 @@ PACKAGE = Path(os.path.relpath(Path(__file__).parent))
 LISTED = {
     "fetch": ["midi.py", "notes.py"],
     "convert": ["prepare.py", "midi.py", "notes.py"],
-    "split": ["prepare.py", "seeds.py"],
+    "split": ["prepare.py", "seeds.py", "datasets/grouped.py"],
     "encode": ["prepare.py", "notes.py"],
     "train": ["train.py", "likelihood.py", "seeds.py", "vocabulary.py"],
     "sample": ["sample.py", "likelihood.py", "midi.py", "notes.py", "seeds.py", "vocabulary.py"],

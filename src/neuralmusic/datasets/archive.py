@@ -101,6 +101,7 @@ def extract(
     limits = limits or Limits()
     folder.mkdir(parents=True, exist_ok=True)
     rejected: dict[str, str] = {}
+    most = _most_bytes(path, limits)
     found = total = 0
     # Beside what is there at first: half an archive must not be taken for a whole one.
     with tempfile.TemporaryDirectory(prefix=".unpacking.", dir=folder) as beside:
@@ -115,9 +116,9 @@ def extract(
                     total += _write(entry, Path(beside), limits, path)
                 except _Refused as refused:
                     rejected[_free(printable(entry.name), rejected)] = str(refused)
-                if total > limits.total_bytes:
+                if total > most:
                     raise InputError(
-                        f"{path} unpacks to more than {limits.total_bytes} bytes"
+                        f"{path} unpacks to more than {most} bytes"
                         f" (at {printable(entry.name)}): refused whole"
                     )
         if not found:
@@ -125,6 +126,11 @@ def extract(
         for child in list(Path(beside).iterdir()):
             child.rename(folder / child.name)
     return rejected
+
+
+def _most_bytes(path: Path, limits: Limits) -> int:
+    """How much an archive may unpack to: no more than music could be packed."""
+    return min(limits.total_bytes, max(FREE_BYTES, limits.ratio * path.stat().st_size))
 
 
 def printable(name: str) -> str:
@@ -312,17 +318,13 @@ class _Bounded:
 
     def __init__(self, file: IO[bytes], path: Path, limits: Limits) -> None:
         self.path, self.read_bytes = path, 0
-        self.most = limits.total_bytes
+        self.most = _most_bytes(path, limits)
         compression = _compression(path)
-        self.stream: IO[bytes] = file
-        if compression:
-            packed = path.stat().st_size
-            self.most = min(self.most, max(FREE_BYTES, limits.ratio * packed))
-            if compression == "xz":
-                # Raises where the dictionary would be larger.
-                lzma.LZMADecompressor(memlimit=MAX_DICTIONARY_BYTES).decompress(file.read(4096), 1)
-                file.seek(0)
-            self.stream = OPENERS[compression](file)
+        if compression == "xz":
+            # Raises where the dictionary would be larger.
+            lzma.LZMADecompressor(memlimit=MAX_DICTIONARY_BYTES).decompress(file.read(4096), 1)
+            file.seek(0)
+        self.stream: IO[bytes] = OPENERS[compression](file) if compression else file
 
     def read(self, count: int) -> bytes:
         read = self.stream.read(count)
