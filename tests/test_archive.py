@@ -70,12 +70,13 @@ def test_control_characters_are_refused_and_shown_escaped(name, kind, tmp_path):
     assert shown.isprintable()
 
 
-def test_a_zero_byte_hides_no_name_in_a_zip(tmp_path):
-    path = packed(tmp_path, "zip", [("a.mid", MUSIC), ("b_.txt.mid", b"evil")])
-    path.write_bytes(path.read_bytes().replace(b"b_.txt.mid", b"b.mid\0.mid"))
+@pytest.mark.parametrize("name", [b"b.mid\0.mid", b"\0_.txt.mid"])
+def test_a_zero_byte_hides_no_name_in_a_zip(name, tmp_path):
+    path = packed(tmp_path, "zip", [("a.mid", MUSIC), ("b__.t__.mid", b"evil")])
+    path.write_bytes(path.read_bytes().replace(b"b__.t__.mid", name.ljust(11, b"\0")[:7] + b".mid"))
     found, rejected = unpacked(path)
     assert set(found) == {"a.mid"}
-    assert list(rejected) == ["b.mid\\x00.mid"]
+    assert [shown.count("\\x00") > 0 for shown in rejected] == [True]
 
 
 @each_kind

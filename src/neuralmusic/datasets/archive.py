@@ -240,7 +240,9 @@ def _entries(path: Path, limits: Limits) -> Iterator[Iterator[_Entry]]:
 
 def _entries_of_zip(archive: zipfile.ZipFile, limits: Limits) -> Iterator[_Entry]:
     for info in archive.infolist():
-        if info.is_dir():
+        if info.orig_filename.endswith(
+            "/"
+        ):  # `is_dir` fails on a name that begins with a zero byte
             continue
         # Python cuts the other name at a zero byte.
         yield _Entry(
