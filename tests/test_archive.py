@@ -70,10 +70,10 @@ def test_control_characters_are_refused_and_shown_escaped(name, kind, tmp_path):
     assert shown.isprintable()
 
 
-@pytest.mark.parametrize("name", [b"b.mid\0.mid", b"\0_.txt.mid"])
+@pytest.mark.parametrize("name", [b"b\0_.txt.mid", b"\0__.txt.mid"])
 def test_a_zero_byte_hides_no_name_in_a_zip(name, tmp_path):
     path = packed(tmp_path, "zip", [("a.mid", MUSIC), ("b__.t__.mid", b"evil")])
-    path.write_bytes(path.read_bytes().replace(b"b__.t__.mid", name.ljust(11, b"\0")[:7] + b".mid"))
+    path.write_bytes(path.read_bytes().replace(b"b__.t__.mid", name))
     found, rejected = unpacked(path)
     assert set(found) == {"a.mid"}
     assert [shown.count("\\x00") > 0 for shown in rejected] == [True]
