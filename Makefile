@@ -3,6 +3,7 @@ PYTHON ?= python3
 CORES ?= all
 SCALE ?=
 DATASET ?=
+ONLY ?=
 MODELS ?= basic
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -34,9 +35,9 @@ format: $(INSTALLED) ## format Python and Snakemake files
 	ruff check --fix .
 	snakefmt Snakefile workflow
 
-bench: $(INSTALLED) ## measure sampling and training against plain references
+bench: $(INSTALLED) ## measure sampling and training against plain references [ONLY="decoder_sampling ..."]
 	snakemake --quiet rules --cores $(CORES) data
-	python -m benchmarks
+	python -m benchmarks $(ONLY)
 
 bench-jsb: $(INSTALLED) ## train on JSB chorales, print test NLL [DATA=folder MODELS="basic emb ..."]
 	@test -n "$(DATA)" || { echo 'make bench-jsb: name the folder of the JSON: DATA=...'; exit 1; }
@@ -63,6 +64,7 @@ unlock: $(INSTALLED) ## after a kill -9 of make reproduce: free Snakemake's lock
 clean: ## delete the environment and everything that make reproduce makes
 	rm -rf .venv .snakemake .params .checkpoints .downloads logs data/raw data/notes data/splits data/encoded
 	rm -rf results/models results/scores results/probes results/samples results/metrics results/report
+	rm -rf results/datasets
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

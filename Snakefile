@@ -52,4 +52,5 @@ rule all:
         trained_models("results/scores"),
         probed(),
         all_sets("results/metrics"),
+        descriptions(),
         "results/report",

@@ -33,12 +33,6 @@ TOKENS, REFERENCE_TOKENS = 600, 3  # of each piece, in one round
 WINDOWS = 192  # of a round of training
 
 
-def measure(params: dict) -> Iterator[Line]:
-    """Lines of sampling and of training for every model of the thesis, in the same precision."""
-    yield from measure_sampling(params)
-    yield from measure_training(params)
-
-
 def measure_sampling(params: dict) -> Iterator[Line]:
     """Tokens a second of a whole batch, ours with the reading of its primers.
 

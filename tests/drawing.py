@@ -12,8 +12,9 @@ from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 
 from neuralmusic import jobs
-from neuralmusic.figures import KINDS, STYLE
+from neuralmusic.figures import KINDS
 from neuralmusic.plots.run import Run
+from neuralmusic.plots.saving import STYLE
 from tests.constructed import params
 
 FEW = ["basic", "attn", "markov"]

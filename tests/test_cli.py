@@ -11,8 +11,10 @@ import yaml
 from neuralmusic import config, jobs
 from neuralmusic.__main__ import VERBS, main
 from neuralmusic.code import code_of
+from neuralmusic.files import to_json
 from neuralmusic.midi import write_midi
-from tests.constructed import drawn
+from tests.constructed import drawn, together, write_all_metrics
+from tests.constructed import params as constructed
 from tests.tiny import (
     EXPERIMENTS,
     PARAMS,
@@ -153,6 +155,21 @@ def test_a_verb_that_fails_says_why_and_leaves_the_output_before(verb, word, tmp
     assert word in said
     assert contents(tmp_path / "out") == {"old.txt": b"old"}
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_experiments_are_shown_in_the_order_of_params_yaml(tmp_path):
+    """Which a snapshot, whose keys are sorted, has to tell beside them."""
+    names = ["monophonic", "attention"]
+    for experiment in names:
+        write_all_metrics(tmp_path, {"basic": 0.0}, pieces=4, experiment=experiment)
+    params = together(*(constructed(["basic"], experiment=name) for name in names))
+    given = json.loads(to_json(params | {"order": names}))
+    assert list(given["experiments"]) == sorted(names)
+    call("tabulate", given, tmp_path, "sample_character", results=tmp_path)
+    written = (tmp_path / "tables/sample_character.md").read_text(encoding="utf-8")
+    assert written.index("monophonic experiment") < written.index("attention experiment")
+    given, _ = jobs.all_jobs(PARAMS)["tabulate", "sample_character"]
+    assert given["order"] == list(PARAMS["experiments"])
 
 
 def test_a_bug_is_not_dressed_up_as_the_users_fault(tmp_path, monkeypatch):

@@ -12,10 +12,12 @@ from matplotlib.colors import to_rgb
 
 from neuralmusic import jobs
 from neuralmusic.captions import CAPTIONS
-from neuralmusic.figures import KINDS, STYLE, draw
+from neuralmusic.figures import KINDS, draw
 from neuralmusic.files import InputError
 from neuralmusic.measures.distances import inter_distances
-from neuralmusic.plots.run import COLOURS, Run, common_limit, pitch_name
+from neuralmusic.pitch_names import pitch_name
+from neuralmusic.plots.run import COLOURS, Run, common_limit
+from neuralmusic.plots.saving import STYLE
 from tests.constructed import EXPERIMENTS, MODELS, drawn, melody, params
 from tests.drawing import FEW, drawing, render, run_of, said, starts_of, texts
 from tests.whole import ONE_NOTE, SILENCE, write_data, write_log, write_pieces, write_whole

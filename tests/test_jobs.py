@@ -251,7 +251,7 @@ def test_a_datasets_number_is_in_the_job_that_uses_it():
     for name in ("ryans_mammoth", "bach_chorales"):
         assert changed_jobs(edited("datasets", name, "max_pieces", value=7)) == {("fetch", name)}
         after = edited("datasets", name, "time", value="seconds")
-        assert changed_jobs(after) == {("convert", name)}
+        assert changed_jobs(after) == {("convert", name), ("describe", name)}
     unused = edited("datasets", "folder", "path", value="nowhere")  # by no experiment
     assert changed_jobs(unused) == set()
 
@@ -417,7 +417,7 @@ def test_what_no_model_made_is_stale(workflow):
     wanted = [copied for _, copied in jobs.all_jobs(PARAMS).values()]
     wanted += ["results/tables/table_5_1.csv", "results/figures/figure_5_2.png"]
     stale = [f"results/{folder}/monophonic/removed" for folder in jobs.MODEL_FOLDERS.values()]
-    stale += ["results/samples/gone/real", "results/tables/table_9_9.md"]
+    stale += ["results/samples/gone/real", "results/datasets/gone", "results/tables/table_9_9.md"]
     for name in [*wanted, *(f"{folder}/params.json" for folder in stale[:-1]), stale[-1]]:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text("{}")
@@ -427,6 +427,17 @@ def test_what_no_model_made_is_stale(workflow):
     found = {p.as_posix() for p in jobs.stale_outputs(fewer)}
     markov = {f"results/{folder}/monophonic/markov" for folder in jobs.MODEL_FOLDERS.values()}
     assert found == set(stale) | markov
+
+
+def test_a_dataset_that_no_experiment_uses_is_not_described():
+    found = jobs.all_jobs(PARAMS)
+    described = [job for verb, job in found if verb == "describe"]
+    assert described == jobs.dataset_names(PARAMS) == ["ryans_mammoth", "bach_chorales"]
+    given, copied = found["describe", "bach_chorales"]
+    assert given == {"dataset": "bach_chorales", "time": "beats"}
+    assert copied == "results/datasets/bach_chorales/params.json"
+    other = edited("experiments", "monophonic", "dataset", value="bach_chorales")
+    assert ("describe", "ryans_mammoth") not in jobs.all_jobs(other)
 
 
 def test_runs_of_fewer_seeds_are_stale(workflow):
@@ -496,5 +507,7 @@ def test_an_edit_of_sampling_or_of_tables_trains_nothing():
     train = names(code_of("train", family="rnn"))
     assert {"train.py", "likelihood.py", "seeds.py"} <= train
     assert not {"sample.py", "score.py", "evaluate.py", "tables.py", "prepare.py"} & train
+    assert not {"describe.py", "figures.py"} & train
+    assert {"description.py", "tempo.py", "plots/corpus.py"} <= names(code_of("describe"))
     assert "tables.py" in names(code_of("tabulate"))
     assert "figures.py" not in names(code_of("tabulate"))

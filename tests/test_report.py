@@ -12,19 +12,13 @@ import pytest
 
 from neuralmusic import jobs
 from neuralmusic.claims import judge
+from neuralmusic.describe import describe
 from neuralmusic.files import write_csv, write_text, writing
 from neuralmusic.jobs import ATTENTION, EVENTS, FIGURES, GRAMMAR, PIANOROLL, TABLES
-from neuralmusic.report import (
-    cell,
-    commit,
-    duration,
-    figure_title,
-    inline,
-    kind_of_reason,
-    number,
-    report,
-    tables_of,
-)
+from neuralmusic.page import cell, duration, inline, number
+from neuralmusic.provenance import commit
+from neuralmusic.rejected import kind_of_reason
+from neuralmusic.report import figure_title, report, tables_of
 from neuralmusic.tables import tabulate
 from tests.constructed import EXPERIMENTS, MODELS, params, together
 from tests.whole import write_benchmark, write_data, write_whole
@@ -77,7 +71,7 @@ def image_of(name):
 def job(models=MODELS):
     resolved = {
         "seed": 2021,
-        "datasets": {DATASET: {"source": "folder", "path": "<i>here</i>"}},
+        "datasets": {DATASET: {"source": "folder", "path": "<i>here</i>", "time": "beats"}},
         "experiments": {"monophonic": {"training": {"epochs": 30}}},
     }
     experiments = together(*(params(models, experiment=name) for name in EXPERIMENTS))
@@ -92,6 +86,9 @@ def whole(tmp_path_factory):
     for experiment, (dataset, *_) in EXPERIMENTS.items():
         write_whole(results, experiment=experiment)
         write_data(home / "data", dataset)
+        folders = [home / "data" / kind / dataset for kind in ("raw", "notes", "splits")]
+        of_dataset = {"dataset": dataset, "time": "beats"}
+        describe(of_dataset, *folders, results / "datasets" / dataset, workers=1)
     for name in TABLES:
         of = jobs.experiments_of(name, job())
         tabulate(name, {"experiments": {e: job()["experiments"][e] for e in of}}, results)
@@ -118,9 +115,21 @@ def page(whole):
     return Page(made(whole))
 
 
-def test_nothing_is_loaded_from_elsewhere(whole, page):
-    assert all(address.startswith("data:image/png;base64,") for address in page.loaded)
-    assert not {"script", "link", "iframe", "object"} & page.tags
+def of_dataset(home, name=DATASET):
+    """The page of a dataset, which is written with the first one."""
+    path = home / "results" / "report" / "datasets" / f"{name}.html"
+    return Page(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def dataset_page(whole, page):
+    return of_dataset(whole)
+
+
+def test_nothing_is_loaded_from_elsewhere(whole, page, dataset_page):
+    for each in (page, dataset_page):
+        assert all(address.startswith("data:image/png;base64,") for address in each.loaded)
+        assert not {"script", "link", "iframe", "object"} & each.tags
     html = made(whole)
     assert "url(" not in html
     assert "@import" not in html
@@ -132,7 +141,9 @@ def test_links_lead_somewhere(whole, page):
     assert {link[1:] for link in inside} <= set(page.ids)
     assert len(page.ids) == len(set(page.ids))
     files = [link for link in page.links if not link.startswith("#")]
-    assert len(files) == 2 * (len(MODELS) + 1) * len(EXPERIMENTS)
+    datasets = [link for link in files if link.startswith("datasets/")]
+    assert len(datasets) == len(EXPERIMENTS) + 2  # and in the contents each of the two
+    assert len(files) - len(datasets) == 2 * (len(MODELS) + 1) * len(EXPERIMENTS)
     assert "../samples/monophonic/attn/0001.mid" in files
     assert all((whole / "results" / "report" / link).is_file() for link in files)
 
@@ -202,18 +213,46 @@ def test_summary_is_made_from_the_numbers(whole, page):
     assert f"claims of the thesis {held} held" in page.text
 
 
-def test_data_are_counted(page):
-    assert "number 7 1 2 10" in page.text
-    assert "5 files were rejected" in page.text
-    assert "the same notes as another piece 2" in page.text
-    assert "no readable MIDI file 2" in page.text
-    assert "bytes, over the limit of … 1" in page.text
+def test_datasets_are_told_and_lead_to_their_pages(page):
+    told = "10 pieces (7 train, 1 valid, 2 test), 0.2 hours and 1,200 notes"
+    rejected = "5 of 15 files were rejected (33.3 %)."
+    assert page.text.count(f"{told}; {rejected} What this dataset is") == len(EXPERIMENTS)
+    assert "tunes: The user's own MIDI files." in page.text
 
 
-def test_data_of_several_experiments_are_described_once(page):
-    assert page.text.count("5 files were rejected") == 2
-    again = page.text.count(f"The pieces are those of the {EVENTS} experiment")
-    assert again == len(EXPERIMENTS) - 2
+def test_a_dataset_has_a_page_with_all_that_is_known_of_it(whole, dataset_page):
+    text = dataset_page.text
+    assert "The dataset tunes title The user's own MIDI files where" in text
+    assert "licence that of the files citation that of the files experiments monophonic" in text
+    assert "pieces 7 (70.0 %) 1 (10.0 %) 2 (20.0 %) 10 (100 %)" in text
+    assert "notes at once 2.00 2.00 2.00 2.00" in text
+    assert "Times are those of the score" in text
+    png = (whole / "results" / "datasets" / DATASET / "description.png").read_bytes()
+    assert base64.b64decode(dataset_page.loaded[0].partition(",")[2]) == png
+    assert "5 of 15 files were rejected (33.3 %):" in text
+    assert "the same notes as another piece 2 a.mid" in text
+    assert "no readable MIDI file 2 <b>e.mid" in text
+    assert "bytes, over the limit of … 1 g.mid" in text
+    assert "g.mid 21000000 bytes, over the limit of 20000000" in text
+    assert dataset_page.links == ["../index.html", "../index.html#monophonic"]
+
+
+def test_a_dataset_of_several_experiments_has_one_page(whole, page):
+    links = of_dataset(whole, "chorales").links
+    assert links[1:] == [f"../index.html#{e}" for e in EXPERIMENTS if e != "monophonic"]
+    assert {link[len("../index.html#") :] for link in links[1:]} <= set(page.ids)
+
+
+def test_the_list_of_rejected_files_is_cut_where_it_is_long(tmp_path):
+    write_data(tmp_path / "data", DATASET)
+    many = pd.DataFrame({"file": [f"{i}.mid" for i in range(1500)], "reason": "no notes"})
+    write_csv(tmp_path / "data" / "notes" / DATASET / "rejected.csv", many)
+    made(tmp_path)
+    text = of_dataset(tmp_path).text
+    assert "1,500 files were rejected: reason files such as no notes 1,500 0.mid" in text
+    assert "The first 200 of 1,500 files." in text
+    assert "199.mid no notes" in text
+    assert "200.mid" not in text
 
 
 def test_experiment_without_training_says_whose_models_it_samples(page):
@@ -222,9 +261,9 @@ def test_experiment_without_training_says_whose_models_it_samples(page):
     assert not re.search(r"(Table|Figure) \S+ is not there", page.text)
 
 
-def test_text_is_escaped(whole, page):
-    assert "<script>alert('x')</script>" in page.text
-    assert "<b>e.mid" in page.text
+def test_text_is_escaped(whole, page, dataset_page):
+    assert "<script>alert('x')</script>" in dataset_page.text
+    assert "<b>e.mid" in dataset_page.text
     assert "path: <i>here</i>" in page.text
     claims = pd.read_csv(whole / "results" / "claims.csv")
     try:
@@ -258,8 +297,11 @@ def test_missing_parts_are_told(tmp_path):
     assert "There is no held-out loss of the monophonic experiment." in page.text
     assert "The claims have not been judged" in page.text
     assert "There are no benchmark files" in page.text
-    assert "there is no split.csv" in page.text
-    assert "there is no rejected.csv" in page.text
+    assert "there is no summary.csv" in page.text
+    of_its_own = of_dataset(tmp_path).text
+    assert "The dataset has not been described" in of_its_own
+    assert "The figure of the dataset is not there." in of_its_own
+    assert "there is no rejected.csv" in of_its_own
     assert "none: there are no samples of this model" in page.text
     assert page.loaded == []
 
@@ -338,4 +380,5 @@ def test_kinds_of_reasons():
     assert kind_of_reason("lasts 13 hours, over the limit of 12") == (
         "lasts … hours, over the limit of …"
     )
+    assert kind_of_reason("KeyError: 'a'") == "an error of the reading library (KeyError)"
     assert kind_of_reason(float("nan")) == "no reason given"

@@ -26,10 +26,17 @@ MODELS = {
     "polyphonic_events": ["basic", "markov"],
     "polyphonic_pianoroll": ["basic", "markov"],
     "polyphonic_grammar": ["basic", "markov"],
+    "attention": ["s1h1", "s2h2", "markov"],
 }
-EVENTS, GRAMMAR = "polyphonic_events", "polyphonic_grammar"
+EVENTS, GRAMMAR, ATTENTION = "polyphonic_events", "polyphonic_grammar", "attention"
 NOTHING = "Nothing to be done"
 DROPOUT = ("basic: {family: rnn,", "basic: {family: rnn, dropout: 0.1,")
+# A change of one model, by experiment.
+CHANGES = {
+    "monophonic": ("basic", DROPOUT),
+    EVENTS: ("basic", DROPOUT),
+    ATTENTION: ("s2h2", ("s2h2: {family: decoder,", "s2h2: {family: decoder, dropout: 0.1,")),
+}
 
 
 def make(checkout: Path, target: str, check: bool = True) -> str:
@@ -44,7 +51,7 @@ def tables_of(*experiments: str) -> set[str]:
 
 
 def shown(
-    *experiments: str, inputs: tuple[str, ...] = ("samples", "metrics", "models")
+    *experiments: str, inputs: tuple[str, ...] = ("samples", "metrics", "models", "probes")
 ) -> set[str]:
     """The figures of these experiments that are drawn from such folders, claims and report."""
     figures = {
@@ -70,6 +77,8 @@ def of_model(experiment: str, model: str) -> set[str]:
     runs = runs_of(experiment, model)
     own = of_runs(("train", "score", "sample", "evaluate"), experiment, runs)
     touched = [experiment]
+    if experiment == ATTENTION and model != "markov":
+        own.add(f"probe/{experiment}.{model}")
     if experiment == EVENTS:  # whose models the grammar experiment samples
         touched.append(GRAMMAR)
         own |= of_runs(("sample", "evaluate"), GRAMMAR, runs)
@@ -135,13 +144,15 @@ def test_second_run_and_a_comment_execute_nothing(checkout):
 
 
 @pytest.mark.parametrize(
-    ("experiment", "reproduce"), [("monophonic", with_dvc), (EVENTS, with_snakemake)]
+    ("experiment", "reproduce"),
+    [("monophonic", with_dvc), (EVENTS, with_snakemake), (ATTENTION, with_snakemake)],
 )
 def test_changed_hyperparameter_executes_that_model(checkout, experiment, reproduce):
-    edit(checkout / "params.yaml", *DROPOUT, after=f"  {experiment}:")
+    model, change = CHANGES[experiment]
+    edit(checkout / "params.yaml", *change, after=f"  {experiment}:")
     counted = Jobs(checkout)
     reproduce(checkout)
-    assert counted.ran() == of_model(experiment, "basic")
+    assert counted.ran() == of_model(experiment, model)
     assert NOTHING in snakemake(checkout, "--dry-run")
     make(checkout, "record")
     assert_all_is_done(checkout)
@@ -161,7 +172,7 @@ def test_changed_sampling_trains_nothing(checkout):
     with_dvc(checkout)
     runs = [run for model in MODELS[GRAMMAR] for run in runs_of(GRAMMAR, model)]
     own = of_runs(("sample", "evaluate"), GRAMMAR, runs)
-    tables = tables_of(GRAMMAR) - {"tabulate/heldout_nll"}
+    tables = tables_of(GRAMMAR) - {"tabulate/heldout_nll", "tabulate/training"}
     assert counted.ran() == own | tables | shown(GRAMMAR)
 
 
@@ -176,7 +187,8 @@ def test_edited_family_executes_its_models_only(checkout):
                 f"output: results/models/{experiment}/{name}\n" in planned
                 for name in runs_of(experiment, model)
             ]
-            assert all(due) if model != "markov" else not any(due)
+            of_family = model != "markov" and experiment != ATTENTION
+            assert all(due) if of_family else not any(due)
     family.write_text(untouched)
     # The representation is code of its own experiments: its transposition is in their training.
     pianoroll = checkout / "src/neuralmusic/representations/pianoroll.py"
@@ -188,16 +200,16 @@ def test_edited_family_executes_its_models_only(checkout):
 
 
 def test_another_seed_executes_its_own_jobs_only(checkout):
-    edit(checkout / "params.yaml", "seeds: 2", "seeds: 3")
+    edit(checkout / "params.yaml", "seeds: 2", "seeds: 3", after="scales:")
     counted = Jobs(checkout)
     with_snakemake(checkout)
     compared = tables_of(EVENTS, GRAMMAR)
-    compared |= shown(EVENTS, GRAMMAR, inputs=("samples", "metrics", "models", "notes"))
+    compared |= shown(EVENTS, GRAMMAR, inputs=("samples", "metrics", "models", "probes", "notes"))
     new = of_runs(("train", "score", "sample", "evaluate"), EVENTS, ["basic.3"])
     new |= of_runs(("sample", "evaluate"), GRAMMAR, ["basic.3"])
     assert counted.ran() == new | compared
     # Back to what was: nothing is made but what compares the runs, and the third is swept away.
-    edit(checkout / "params.yaml", "seeds: 3", "seeds: 2")
+    edit(checkout / "params.yaml", "seeds: 3", "seeds: 2", after="scales:")
     counted = Jobs(checkout)
     with_snakemake(checkout)
     assert counted.ran() == compared

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from neuralmusic.files import InputError, writing_folder
+from neuralmusic.files import InputError, to_json, write_text, writing_folder
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,6 +56,18 @@ def _parser() -> argparse.ArgumentParser:
         notes="from convert",
         out="data/splits/DATASET",
     )
+    describe = "what a dataset of params.yaml is: pieces, hours, notes, what was rejected"
+    of_dataset = verbs.add_parser("describe", help=describe, description=describe)
+    of_dataset.add_argument("name", metavar="DATASET", help="such as bach_chorales")
+    for option, meaning in {
+        "params": "the job's parameters (JSON); without it, of params.yaml",
+        "raw": "from fetch; without it, data/raw/DATASET",
+        "notes": "from convert; without it, data/notes/DATASET",
+        "splits": "from split; without it, data/splits/DATASET",
+        "out": "without it, results/datasets/DATASET",
+    }.items():
+        of_dataset.add_argument(f"--{option}", type=Path, metavar="PATH", help=meaning)
+    workers(of_dataset)
     verb(
         "encode",
         "note lists to a representation's arrays",
@@ -140,6 +152,21 @@ def _split(options: argparse.Namespace) -> None:
     from neuralmusic.prepare import split
 
     _fill(options, lambda params, out: split(params, options.notes, out))
+
+
+def _describe(options: argparse.Namespace) -> None:
+    from neuralmusic.describe import FIGURE, describe, parameters_of
+
+    name, data = options.name, Path("data")
+    raw, notes, splits = (
+        getattr(options, kind) or data / kind / name for kind in ("raw", "notes", "splits")
+    )
+    out = options.out or Path("results") / "datasets" / name
+    params = _params(options) if options.params else parameters_of(name, notes, splits)
+    with writing_folder(out) as folder:
+        told = describe(params, raw, notes, splits, folder, options.workers)
+        write_text(folder / "params.json", to_json(params))
+    print(f"{told}\nThe figure is {out / FIGURE}.png.")
 
 
 def _encode(options: argparse.Namespace) -> None:
@@ -233,6 +260,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
     "fetch": _fetch,
     "convert": _convert,
     "split": _split,
+    "describe": _describe,
     "encode": _encode,
     "train": _train,
     "sample": _sample,
@@ -256,7 +284,10 @@ def _fill(options: argparse.Namespace, make: Callable[[dict, Path], None]) -> No
 
 
 def _params(options: argparse.Namespace) -> dict:
-    return json.loads(options.params.read_text(encoding="utf-8"))
+    params = json.loads(options.params.read_text(encoding="utf-8"))
+    if "order" in params:
+        params["experiments"] = {name: params["experiments"][name] for name in params["order"]}
+    return params
 
 
 def _copy_params(options: argparse.Namespace, to: Path) -> None:

@@ -24,11 +24,12 @@ LISTED = {
 }
 # The others take seconds: all that they import counts.
 FOLLOWED = {
+    "describe": ["describe.py", "neuralmusic.mplstyle"],
     "evaluate": ["evaluate.py"],
     "tabulate": ["tables.py"],
     "judge": ["claims.py"],
     "draw": ["figures.py", "neuralmusic.mplstyle"],
-    "report": ["report.py", "report.html"],
+    "report": ["report.py", "page.html", "report.html", "dataset.html"],
 }
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from matplotlib import style
 from matplotlib.figure import Figure
 
 from neuralmusic import jobs
 from neuralmusic.compare import experiment_params
-from neuralmusic.files import InputError, writing
+from neuralmusic.files import InputError
 from neuralmusic.plots.attention import (
     scores_of_early_layer,
     scores_of_late_layer,
@@ -25,12 +24,9 @@ from neuralmusic.plots.loss import training_loss
 from neuralmusic.plots.network import attention_network
 from neuralmusic.plots.pianoroll import pianorolls
 from neuralmusic.plots.run import Run
+from neuralmusic.plots.saving import save
 from neuralmusic.plots.stuck import deteriorating_sample, stuck_by_age
 from neuralmusic.plots.transitions import transition_matrices
-
-STYLE = Path(__file__).with_name("neuralmusic.mplstyle")
-# What would differ between two drawings, or between versions of matplotlib.
-NO_METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 # A kind may stand under several names: `jobs.FIGURES` says which kind and experiment each is of.
 KINDS: dict[str, Callable[[Run], Figure]] = {
@@ -59,8 +55,4 @@ def draw(name: str, params: Mapping[str, Any], results: Path, data: Path) -> Non
         raise InputError(f"no figure {name!r}; there are {', '.join(jobs.FIGURES)}")
     kind, experiment = jobs.FIGURES[name]
     run = Run(experiment, experiment_params(params, experiment), Path(results), Path(data))
-    with style.context(["default", str(STYLE)]):  # whatever the user's own style is
-        figure = KINDS[kind](run)
-        for ending, metadata in NO_METADATA.items():
-            with writing(run.results / "figures" / f"{name}.{ending}", binary=True) as file:
-                figure.savefig(file, format=ending, metadata=metadata)
+    save(lambda: KINDS[kind](run), run.results / "figures", name)

@@ -18,6 +18,7 @@ from neuralmusic.files import InputError, to_json, write_text
 SNAPSHOTS = Path(".params")
 LONG_AGO = 946_684_800  # 2000-01-01: before any output
 MODEL_FOLDERS = {"train": "models", "score": "scores", "sample": "samples", "evaluate": "metrics"}
+DESCRIPTIONS = "datasets"  # the folder of `describe`, one entry a dataset
 PROBES = "probes"  # the folder of `probe`, which has no output of most models
 PROBED_FAMILIES = ("decoder",)  # whose attention is shown
 # Families that count instead of descending a gradient: all trainings of such a model are the same,
@@ -98,11 +99,12 @@ def write_snapshots(params: dict) -> dict[tuple[str, str], str]:
 
 
 def stale_outputs(params: dict, results: Path = Path("results")) -> list[Path]:
-    """What lies in the results folder and belongs to no job: of models or experiments removed."""
+    """What lies in the results folder and belongs to no job: of what params.yaml no longer has."""
     copies = {copy for _, copy in all_jobs(params).values()}
     wanted_names = {*table_names(params), *figure_names(params)}
     names = [*MODEL_FOLDERS.values(), PROBES]
     folders = [p for name in names for p in results.glob(f"{name}/*/*")]
+    folders += [p for p in results.glob(f"{DESCRIPTIONS}/*") if p.is_dir()]
     files = [p for name in ("tables", "figures") for p in results.glob(f"{name}/*")]
     return sorted(
         [p for p in folders if f"{p.as_posix()}/params.json" not in copies]
@@ -114,10 +116,12 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
     """Every job, by (verb, job): its parameters, and where its output carries a copy of them."""
     experiments = params["experiments"]
     found: dict[tuple[str, str], tuple[dict, str]] = {}
-    for dataset in {experiment["dataset"] for experiment in experiments.values()}:
+    for dataset in dataset_names(params):
         for verb, folder in (("fetch", "raw"), ("convert", "notes"), ("split", "splits")):
             parameters = dataset_parameters(params, dataset, verb)
             found[verb, dataset] = parameters, f"data/{folder}/{dataset}/params.json"
+        parameters = dataset_parameters(params, dataset, "describe")
+        found["describe", dataset] = parameters, f"results/{DESCRIPTIONS}/{dataset}/params.json"
     for name, experiment in experiments.items():
         corpus = corpus_of(experiment)
         parameters = {"representation": experiment["representation"]}
@@ -147,6 +151,11 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
     everything = all_experiments | {"resolved": params}
     found["report", "report"] = everything, "results/report/params.json"
     return found
+
+
+def dataset_names(params: dict) -> list[str]:
+    """The datasets that experiments use, each once, in the order of params.yaml's experiments."""
+    return list(dict.fromkeys(own["dataset"] for own in params["experiments"].values()))
 
 
 def corpus_of(experiment: dict) -> str:
@@ -227,8 +236,10 @@ def snapshot(verb: str, job: str, parameters: dict, copy: Path) -> str:
 
 
 def dataset_parameters(params: dict, dataset: str, verb: str) -> dict:
-    """What `fetch`, `convert` or `split` of a dataset depend on."""
+    """What `fetch`, `convert`, `split` or `describe` of a dataset depend on."""
     settings = params["datasets"][dataset]
+    if verb == "describe":
+        return {"dataset": dataset, "time": settings["time"]}
     if verb == "fetch":
         source = DATASETS[settings["source"]]
         try:
@@ -267,8 +278,12 @@ def model_parameters(params: dict, experiment: str, run: str, verb: str) -> dict
 
 
 def comparison_parameters(params: dict, experiments: list[str]) -> dict:
-    """What the tables, claims and figures of some experiments depend on."""
-    return {"experiments": {name: _comparison(params, name) for name in experiments}}
+    """What the tables, claims and figures of some experiments depend on.
+
+    `order` is that of params.yaml, in which they are shown: a snapshot has its keys sorted.
+    """
+    compared = {name: _comparison(params, name) for name in experiments}
+    return {"experiments": compared, "order": experiments}
 
 
 def _comparison(params: dict, experiment: str) -> dict:

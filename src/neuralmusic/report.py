@@ -1,46 +1,36 @@
-"""The page that shows everything: results/report/index.html.
+"""The page that shows everything: results/report/index.html, and beside it one of each dataset.
 
-It stands alone: styles and figures are inside it, and it opens without a network. What is not
+Each stands alone: styles and figures are inside it, and it opens without a network. What is not
 there is said in the page; only a results folder that cannot be read ends in an error.
 """
 
 from __future__ import annotations
 
-import base64
-import importlib.metadata
 import os
-import platform
 import re
-import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 import yaml
-from markupsafe import Markup, escape
 
-from neuralmusic import datasets, jobs
+from neuralmusic import jobs
 from neuralmusic.captions import CAPTIONS
-from neuralmusic.compare import FLOOR, REAL, read_csv
+from neuralmusic.compare import FLOOR, REAL
+from neuralmusic.dataset_pages import Dataset, write_page
 from neuralmusic.files import write_text
+from neuralmusic.page import duration, embedded, optional_csv, render
+from neuralmusic.provenance import commit, machine, read_benchmarks, versions
 from neuralmusic.representations import REPRESENTATIONS
 
-TEMPLATE = Path(__file__).with_name("report.html")
+TEMPLATE = "report.html"
 SHOWN_SAMPLES = 3  # of each model
-SHOWN_REJECTED = 200  # files; the rest is counted
-PACKAGES = ("torch", "numpy", "snakemake")
 VERDICTS = ("held", "did not hold", "undecided")
-# Steps in the order of the line; others follow by name. The page's own step has not ended yet.
-STEPS = ["fetch", "convert", "split", "encode", "train", "sample", "score", "evaluate"]
-STEPS += ["tabulate", "judge", "draw"]
-OWN_STEP = "report"
 TRAINING = "training"  # the table to which the page adds times
-COPY_OF = "the same notes as"  # how `convert` begins to say that a piece is a copy
 
 
 @dataclass(frozen=True)
@@ -58,29 +48,28 @@ class TextTable:
 def report(
     params: Mapping[str, Any], results: Path, data: Path, logs: Path, out_folder: Path
 ) -> None:
-    """Writes out_folder/index.html. `params["resolved"]` is what the page prints as parameters."""
+    """Writes out_folder/index.html, and datasets/{name}.html of every dataset that is used.
+
+    `params["resolved"]` is what the page prints as parameters.
+    """
     results, data, logs = Path(results), Path(data), Path(logs)
     claims = read_claims(results)
+    names = dict.fromkeys(own.get("dataset") for own in params["experiments"].values())
+    described = {n: write_page(n, params, results, data, Path(out_folder)) for n in names if n}
     experiments = [
-        _experiment(name, own, params, claims, results, data, Path(out_folder))
+        _experiment(name, own, params, claims, described, results, Path(out_folder))
         for name, own in params["experiments"].items()
     ]
     steps, step_jobs = read_benchmarks(logs, params)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {"inline": inline, "cell": cell, "number": number, "time": duration}
-    page = environment.get_template(TEMPLATE.name).render(
+    page = render(
+        TEMPLATE,
         experiments=experiments,
+        datasets=list(described.values()),
         summary=summary(params, claims, results),
         claims_missing=claims is None,
         other_claims=[c for c in claims or [] if c["experiment"] not in params["experiments"]],
         parameters=yaml.safe_dump(params.get("resolved", {}), sort_keys=False, allow_unicode=True),
-        provenance=[*_versions(), ("Machine", _machine()), ("Commit", commit(results, data))],
+        provenance=[*versions(), ("Machine", machine()), ("Commit", commit(results, data))],
         steps=steps,
         step_jobs=step_jobs,
     )
@@ -92,8 +81,8 @@ def _experiment(
     own: Mapping[str, Any],
     params: Mapping[str, Any],
     claims: list[dict] | None,
+    described: Mapping[str, Dataset],
     results: Path,
-    data: Path,
     out_folder: Path,
 ) -> dict[str, Any]:
     """What the page says of one experiment."""
@@ -105,14 +94,11 @@ def _experiment(
             found = [with_seconds(page, results / "models" / name) for page in found]
         tables += found
         missing += [] if found else [table]
-    before = list(params["experiments"])[: list(params["experiments"]).index(name)]
-    same = [e for e in before if params["experiments"][e].get("dataset") == own.get("dataset")]
     return {
         "name": name,
         "settings": own,
         "weights_of": own.get("weights_of"),
-        "data": _data(own.get("dataset"), params, data),
-        "data_told_in": same[0] if same else None,
+        "dataset": described.get(own.get("dataset", "")),
         "tables": tables,
         "missing_tables": missing,
         "figures": [
@@ -131,32 +117,6 @@ def tables_of(experiment: str, own: Mapping[str, Any]) -> list[str]:
     return of_all + [name for name, of in jobs.TABLES.items() if experiment in of]
 
 
-def _data(dataset: str | None, params: Mapping[str, Any], data: Path) -> dict[str, Any]:
-    """The pieces of a dataset by split, and what was rejected, by reason."""
-    settings = params.get("resolved", {}).get("datasets", {}).get(dataset, {})
-    source = datasets.DATASETS.get(settings.get("source"))
-    splits = _optional(data / "splits" / str(dataset) / "split.csv", ["piece", "split"])
-    rejected = _optional(data / "notes" / str(dataset) / "rejected.csv", ["file", "reason"])
-    kinds = Counter() if rejected is None else Counter(map(kind_of_reason, rejected["reason"]))
-    return {
-        "name": dataset or "unknown",
-        "about": source.ABOUT if source else None,
-        "splits": None if splits is None else dict(Counter(splits["split"])),
-        "rejected_kinds": None if rejected is None else kinds.most_common(),
-        "rejected": [] if rejected is None else rejected.to_numpy().tolist()[:SHOWN_REJECTED],
-        "rejected_count": kinds.total(),
-    }
-
-
-def kind_of_reason(reason: str) -> str:
-    """A reason without what it says of one file alone: numbers, names, and what an error told."""
-    if not isinstance(reason, str):
-        return "no reason given"
-    if reason.startswith(COPY_OF):
-        return f"{COPY_OF} another piece"
-    return re.sub(r"\d[\d,.]*", "…", re.split(r" \(|: ", reason, maxsplit=1)[0])
-
-
 def _samples(
     experiment: str, models: Sequence[str], results: Path, out_folder: Path
 ) -> list[dict[str, Any]]:
@@ -165,7 +125,7 @@ def _samples(
     for model in [REAL, *(model for model in models if model != REAL)]:
         folder = results / "samples" / experiment / model
         files = sorted(folder.glob("*.mid"))
-        sources = _optional(folder / "pieces.csv", ["file", "primer_piece"])
+        sources = optional_csv(folder / "pieces.csv", ["file", "primer_piece"])
         named = {} if sources is None else sources.set_index("file")["primer_piece"].dropna()
         shown = [
             {
@@ -183,12 +143,11 @@ def _figure(name: str, results: Path) -> dict[str, Any]:
     path = results / "figures" / f"{name}.png"
     kind, experiment = jobs.FIGURES[name]
     title, caption = CAPTIONS[kind]
-    image = base64.b64encode(path.read_bytes()).decode("ascii") if path.is_file() else None
     return {
         "name": name,
         "title": figure_title(name, experiment, title),
         "caption": caption,
-        "image": image,
+        "image": embedded(path),
     }
 
 
@@ -220,7 +179,7 @@ def with_seconds(table: TextTable, models: Path) -> TextTable:
     """
     rows = []
     for row in table.rows:
-        log = _optional(models / row[0] / "log.csv", [])
+        log = optional_csv(models / row[0] / "log.csv", [])
         told = ["", ""]
         if log is not None and {"tokens", "seconds"} <= set(log.columns) and len(log):
             tokens, seconds = log[["tokens", "seconds"]].iloc[-1]
@@ -248,7 +207,7 @@ def _text_table(name: str, lines: list[str]) -> TextTable:
 def read_claims(results: Path) -> list[dict[str, Any]] | None:
     """The rows of results/claims.csv, None where it is not there."""
     text = ["experiment", "section", "claim", "verdict", "statistic", "numbers"]
-    frame = _optional(results / "claims.csv", text)
+    frame = optional_csv(results / "claims.csv", text)
     return None if frame is None else frame.fillna(dict.fromkeys(text, "")).to_dict("records")
 
 
@@ -258,7 +217,7 @@ def summary(
     """The page's first sentences, made from the numbers."""
     said = []
     path = results / "tables" / "heldout_nll.csv"
-    table = _optional(path, ["experiment", "model", "beats_floor"])
+    table = optional_csv(path, ["experiment", "model", "beats_floor"])
     for name, own in params["experiments"].items():
         if own.get("weights_of"):
             said.append(f"The {name} experiment samples the models of {own['weights_of']}.")
@@ -290,129 +249,3 @@ def summary(
             " could not be decided at this scale."
         )
     return said
-
-
-def read_benchmarks(
-    logs: Path, params: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """How long each step took, by rule and by job, from Snakemake's benchmark files.
-
-    Files of models that the experiments no longer have are left out.
-    """
-    found = []
-    for path in sorted(logs.glob("*/*.tsv")):
-        rule, job = path.parent.name, path.stem
-        if rule == OWN_STEP or _is_stale(job, params):
-            continue
-        try:
-            rows = pd.read_csv(path, sep="\t")[["s", "max_rss", "cpu_time"]]
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, KeyError):
-            continue
-        # "-" stands for what a job was too short to be measured for.
-        row = rows.apply(pd.to_numeric, errors="coerce").sum(min_count=1)
-        found.append(
-            {"rule": rule, "job": job, "seconds": row["s"], "memory": row["max_rss"]}
-            | {"cpu_seconds": row["cpu_time"]}
-        )
-    order = {step: index for index, step in enumerate(STEPS)}
-    found.sort(key=lambda job: (order.get(job["rule"], len(order)), job["rule"], job["job"]))
-    rules = []
-    for rule in dict.fromkeys(job["rule"] for job in found):
-        of = pd.DataFrame([job for job in found if job["rule"] == rule])
-        rules.append(
-            {"rule": rule, "jobs": len(of), "seconds": of["seconds"].sum()}
-            | {"longest": of["seconds"].max(), "memory": of["memory"].max()}
-        )
-    return rules, found
-
-
-def _is_stale(job: str, params: Mapping[str, Any]) -> bool:
-    experiment, dot, model = job.partition(".")
-    own = params["experiments"].get(experiment)
-    if not (dot and own):
-        return False
-    return model not in {REAL, *(run for runs in own["runs"].values() for run in runs)}
-
-
-def commit(*outputs: Path) -> str:
-    """The commit that the code of this run is at, and whether there is more than it says.
-
-    What a run itself writes, the `outputs`, is no change of the code.
-    """
-    top = _git("rev-parse", "--show-toplevel")
-    head = _git("rev-parse", "HEAD")
-    if top is None or head is None:
-        return "unknown"
-    root = Path(top.strip()).resolve()
-    inside = [p.resolve() for p in outputs if p.resolve().is_relative_to(root)]
-    left_out = [f":(top,exclude){p.relative_to(root).as_posix()}" for p in inside if p != root]
-    changed = _git("status", "--porcelain", "--", ":/", *left_out)
-    return head.strip() + (" + uncommitted changes" if changed else "")
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-def _versions() -> list[tuple[str, str]]:
-    versions = [("Python", platform.python_version())]
-    for package in PACKAGES:
-        try:
-            versions.append((package, importlib.metadata.version(package)))
-        except importlib.metadata.PackageNotFoundError:
-            versions.append((package, "not installed"))
-    return versions
-
-
-def _machine() -> str:
-    return f"{platform.platform()}, {platform.machine()}, {os.cpu_count()} cores"
-
-
-def _optional(path: Path, names: Sequence[str]) -> pd.DataFrame | None:
-    return read_csv(path, names) if path.is_file() else None
-
-
-def inline(text: str) -> Markup:
-    """Markdown's `code` and **bold** as HTML, all else escaped."""
-    html = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
-    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html))
-
-
-def cell(text: str) -> Markup:
-    """A table's cell `**1.2 [1.1, 1.3] ± 0.1** †`: number, interval with spread, and mark apart."""
-    bold = text.startswith("**")
-    shown = re.fullmatch(
-        r"([^\[±]*?)\s*((?:\[[^\]]*\])?(?:\s*± [^\s†]+)?)\s*(†?)", text.replace("**", "")
-    )
-    if not shown:
-        return inline(text)
-    value, interval, mark = (escape(part or "") for part in shown.groups())
-    html = Markup("<strong>{}</strong>").format(value) if bold else value
-    if interval or mark:  # an empty mark keeps the numbers of a column below each other
-        html += Markup('<sup>{}</sup> <span class="ci">{}</span>').format(mark, interval)
-    return html
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A number with so many significant digits, nothing where it is undefined."""
-    if not np.isfinite(value):
-        return ""
-    return np.format_float_positional(value, digits, fractional=False, trim="-")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a reader says them: 0.4 s, 12 s, 3 min 05 s, 1 h 02 min."""
-    if not np.isfinite(seconds):
-        return "not measured"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

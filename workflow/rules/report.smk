@@ -1,9 +1,10 @@
 # Measures to what people read.
 #
+#   describe  -> results/datasets/{dataset}   what a corpus is: numbers, figure, rejected files
 #   tabulate  -> results/tables/{table}.csv, .md
 #   judge     -> results/claims.csv
 #   draw      -> results/figures/{figure}.png, .svg
-#   report    -> results/report/index.html
+#   report    -> results/report/index.html, datasets/{dataset}.html
 
 
 def table_inputs(wildcards):
@@ -37,6 +38,35 @@ def tables():
 
 def figures():
     return expand("results/figures/{figure}.png", figure=jobs.figure_names(PARAMS))
+
+
+def descriptions():
+    return expand(f"results/{jobs.DESCRIPTIONS}/{{d}}", d=jobs.dataset_names(PARAMS))
+
+
+rule describe:
+    input:
+        params=lambda w: SNAPSHOTS["describe", w.dataset],
+        code=code_of("describe"),
+        raw="data/raw/{dataset}",
+        notes="data/notes/{dataset}",
+        splits="data/splits/{dataset}",
+    output:
+        directory("results/datasets/{dataset}"),
+    log:
+        "logs/describe/{dataset}.log",
+    benchmark:
+        "logs/describe/{dataset}.tsv"
+    threads: workflow.cores
+    shell:
+        "{RUN} describe {wildcards.dataset}"
+        " --params {input.params}"
+        " --raw {input.raw}"
+        " --notes {input.notes}"
+        " --splits {input.splits}"
+        " --workers {threads}"
+        " --out {output}"
+        " 2>&1 | tee {log}"
 
 
 rule tabulate:
@@ -104,7 +134,7 @@ rule report:
         tables=tables(),
         figures=figures(),
         claims="results/claims.csv",
-        encoded=rules.data.input,
+        descriptions=descriptions(),
     output:
         directory("results/report"),
     log:

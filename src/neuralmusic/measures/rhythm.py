@@ -14,8 +14,18 @@ def mean_ioi_seconds(notes: NoteList) -> float | None:
 
     A chord is one onset, so its members add no zeros (Yang & Lerch's code counts them).
     """
-    onsets = np.unique(np.round(notes.onset_seconds, ONSET_DECIMALS))
-    return float(np.diff(onsets).mean()) if len(onsets) > 1 else None
+    intervals = _intervals(notes)
+    return float(intervals.mean()) if len(intervals) else None
+
+
+def median_ioi_seconds(notes: NoteList) -> float | None:
+    """Median of the same intervals."""
+    intervals = _intervals(notes)
+    return float(np.median(intervals)) if len(intervals) else None
+
+
+def _intervals(notes: NoteList) -> np.ndarray:
+    return np.diff(np.unique(np.round(notes.onset_seconds, ONSET_DECIMALS)))
 
 
 def mean_note_seconds(notes: NoteList) -> float | None:

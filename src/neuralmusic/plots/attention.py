@@ -20,9 +20,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from neuralmusic.files import InputError
 from neuralmusic.jobs import PROBES
+from neuralmusic.pitch_names import pitch_name
 from neuralmusic.plots.events import COLOURS, OFF, ON, kinds_of
 from neuralmusic.plots.pianoroll import LONGEST_NAME
-from neuralmusic.plots.run import Run, pitch_name, say
+from neuralmusic.plots.run import Run, say
 from neuralmusic.probe_steps import PIECE, parts_of, steps_of
 from neuralmusic.representations import events
 

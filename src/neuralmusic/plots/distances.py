@@ -14,7 +14,8 @@ from scipy.stats import gaussian_kde, iqr
 from neuralmusic.compare import REAL, pooled
 from neuralmusic.measures.distances import inter_distances, intra_distances
 from neuralmusic.measures.pitch import CLASSES, PITCHES
-from neuralmusic.plots.run import DOTTED, REMARK, Run, common_limit, pitch_name, say
+from neuralmusic.pitch_names import pitch_name
+from neuralmusic.plots.run import DOTTED, REMARK, Run, common_limit, say
 
 SHADE = "#dddddd"
 SAME = 1e-9  # distances nearer than this, relatively, have no density

@@ -10,8 +10,9 @@ from matplotlib.patches import FancyBboxPatch, Patch
 from neuralmusic.compare import REAL, read_csv
 from neuralmusic.files import InputError
 from neuralmusic.notes import NoteList, load_notes, one_per_key
+from neuralmusic.pitch_names import pitch_name
 from neuralmusic.plots.pianoroll import LONGEST_NAME, draw_notes, pitch_axis, pitch_range
-from neuralmusic.plots.run import REMARK, Run, pitch_name, say
+from neuralmusic.plots.run import REMARK, Run, say
 from neuralmusic.representations import events
 
 SECONDS = 2.0  # a bar of four quarters at 120 qpm

@@ -15,7 +15,8 @@ from neuralmusic.files import InputError
 from neuralmusic.measures.pitch import CLASSES
 from neuralmusic.midi import read_midi
 from neuralmusic.notes import NoteList
-from neuralmusic.plots.run import Run, pitch_name, say
+from neuralmusic.pitch_names import pitch_name
+from neuralmusic.plots.run import Run, say
 
 LONGEST_NAME = 80  # characters of a piece's name that fit above a panel
 ENDED = "#f2f2f2"

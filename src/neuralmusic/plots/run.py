@@ -14,7 +14,6 @@ from matplotlib.axes import Axes
 
 from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics, pooled, read_csv
 from neuralmusic.files import InputError
-from neuralmusic.measures.pitch import CLASSES
 from neuralmusic.representations import REPRESENTATIONS
 
 # One colour a model through all figures, after Okabe and Ito's. Plain models are blue, attention
@@ -28,7 +27,6 @@ COLOURS = {
     FLOOR: "#999999",
     REAL: "#222222",
 }
-CLASS_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 DASHED, DOTTED = (0, (4, 2)), (0, (1, 1))
 REMARK = "#666666"
 
@@ -130,11 +128,6 @@ def common_limit(highest: Mapping[str, float], low: float = 0.0) -> float:
         if value - low <= 2 * (limit - low):
             limit = max(limit, value)
     return limit
-
-
-def pitch_name(pitch: int) -> str:
-    """The name of a MIDI pitch, middle C (60) being C4."""
-    return f"{CLASS_NAMES[pitch % CLASSES]}{pitch // CLASSES - 1}"
 
 
 def say(axes: Axes, text: str) -> None:

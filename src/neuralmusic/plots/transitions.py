@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from neuralmusic.compare import REAL
 from neuralmusic.measures.distances import kl_divergence
 from neuralmusic.measures.pitch import CLASSES
-from neuralmusic.plots.run import CLASS_NAMES, Run, common_limit, say
+from neuralmusic.pitch_names import CLASS_NAMES
+from neuralmusic.plots.run import Run, common_limit, say
 
 
 def transition_matrices(run: Run) -> Figure:

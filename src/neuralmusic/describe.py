@@ -1,0 +1,81 @@
+"""What a corpus is, before anything is learned from it: numbers, a figure, what was rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from neuralmusic import config, jobs
+from neuralmusic.compare import read_csv
+from neuralmusic.description import Description, measured
+from neuralmusic.description_text import as_markdown, as_terminal, how_timed
+from neuralmusic.files import InputError, write_csv, write_text
+from neuralmusic.notes import load_notes
+from neuralmusic.plots.corpus import corpus
+from neuralmusic.plots.saving import save
+from neuralmusic.rejected import by_kind
+from neuralmusic.tempo import Tempo, read_tempo
+
+FIGURE = "description"
+FEW_FILES = 500  # are read before other processes have started
+
+
+def describe(
+    params: Mapping[str, Any], raw: Path, notes: Path, splits: Path, out: Path, workers: int
+) -> str:
+    """Writes summary.csv, pieces.csv, rejected.csv, description.md and the figure into `out`.
+
+    Returns the summary as lines for a terminal.
+    Raises InputError where the notes or the split are missing.
+    """
+    found = description(params, raw, notes, splits, workers)
+    write_csv(out / "pieces.csv", found.pieces)
+    write_csv(out / "summary.csv", found.summary)
+    write_csv(out / "rejected.csv", found.rejected)
+    save(lambda: corpus(found), out, FIGURE)
+    told = (found.dataset, found.summary, found.rejected, how_timed(params["time"]))
+    write_text(out / f"{FIGURE}.md", as_markdown(*told))
+    return as_terminal(*told)
+
+
+def description(
+    params: Mapping[str, Any], raw: Path, notes: Path, splits: Path, workers: int
+) -> Description:
+    """The description of a dataset from what `fetch`, `convert` and `split` wrote."""
+    split = read_csv(splits / "split.csv", ["piece", "split"])
+    names = split["piece"].tolist()
+    tempos = dict(zip(names, read_tempos([raw / name for name in names], workers), strict=True))
+    parts = dict(zip(names, split["split"], strict=True))
+    pieces, counts = measured(load_notes(notes / "notes.npz").items(), parts, tempos)
+    rejected = read_csv(notes / "rejected.csv", ["file", "reason"])
+    is_in_beats = params["time"] == "beats"
+    return Description(params["dataset"], is_in_beats, pieces, counts, by_kind(rejected))
+
+
+def read_tempos(paths: Sequence[Path], workers: int) -> list[Tempo | None]:
+    """The tempo of every file, of many in several processes."""
+    if workers == 1 or len(paths) <= FEW_FILES:
+        return [read_tempo(path) for path in paths]
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(read_tempo, paths, chunksize=64))
+
+
+def parameters_of(dataset: str, notes: Path, splits: Path) -> dict:
+    """What describes a dataset of params.yaml: the parameters that the workflow gives the verb.
+
+    Raises InputError where params.yaml has no such dataset, or its notes or split are not there.
+    """
+    params = config.load()
+    if dataset not in params["datasets"]:
+        raise InputError(
+            f"there is no dataset {dataset!r} in params.yaml;"
+            f" there are {', '.join(params['datasets'])}"
+        )
+    for path in (notes / "notes.npz", splits / "split.csv"):
+        if not path.is_file():
+            choose = "choose it as the `dataset` of an experiment, then run"
+            first = "run" if dataset in jobs.dataset_names(params) else choose
+            raise InputError(f"{path} is not there: {first} `snakemake --cores all data`")
+    return jobs.dataset_parameters(params, dataset, "describe")
