@@ -2,12 +2,13 @@
 PYTHON ?= python3
 CORES ?= all
 SCALE ?=
+DATASET ?=
 ONLY ?=
 MODELS ?= basic
 FILES ?= 20000
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-CONFIG := $(if $(SCALE),--config scale=$(SCALE))
+CONFIG := $(if $(SCALE)$(DATASET),--config $(if $(SCALE),scale=$(SCALE)) $(if $(DATASET),dataset=$(DATASET)))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
@@ -17,7 +18,7 @@ export PYTHONPATH := $(CURDIR)/src
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
-reproduce: $(INSTALLED) ## fetch, train, sample, evaluate, draw: every table and figure [SCALE=smoke|default|thesis]
+reproduce: $(INSTALLED) ## fetch, train, sample, evaluate, draw: every table and figure [SCALE=smoke|default|thesis DATASET=name]
 	snakemake --quiet rules --cores $(CORES) $(CONFIG)
 	@echo "results/report/index.html shows everything"
 

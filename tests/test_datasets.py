@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import zipfile
 from contextlib import nullcontext
 
@@ -11,7 +12,7 @@ import pytest
 
 from neuralmusic import prepare
 from neuralmusic.datasets import DATASETS, music21_corpus
-from neuralmusic.datasets.source import Source
+from neuralmusic.datasets.source import BROUGHT, DOWNLOADED, IN_PACKAGE, Source
 from neuralmusic.files import InputError, write_csv
 from neuralmusic.midi import read_midi, write_midi
 from neuralmusic.notes import NoteList, load_notes, save_notes
@@ -27,7 +28,13 @@ def test_every_source_says_what_and_whose_it_is(name):
     about = DATASETS[name].ABOUT
     assert isinstance(about, Source)
     for field in dataclasses.fields(about):
-        assert getattr(about, field.name).strip(), field.name
+        value = getattr(about, field.name)
+        if value is None:  # no checksum is known, no split is official
+            assert field.default is None, field.name
+        else:
+            assert value.strip(), field.name
+    assert about.obtained in (IN_PACKAGE, DOWNLOADED, BROUGHT)
+    assert about.sha256 is None or re.fullmatch("[0-9a-f]{64}", about.sha256)
 
 
 # The user's own files.
@@ -115,7 +122,7 @@ def test_a_damaged_entry_costs_that_entry_only(method, tmp_path):
 def test_a_file_too_large_is_rejected_unread(tmp_path, monkeypatch):
     write_midi(tmp_path / "music/a.mid", TUNES[0])
     write_midi(tmp_path / "music/b.mid", melody([60]))
-    monkeypatch.setattr("neuralmusic.datasets.folder.MAX_FILE_BYTES", 100)
+    monkeypatch.setattr("neuralmusic.datasets.brought.MAX_FILE_BYTES", 100)
     assert list(fetch(tmp_path / "music", tmp_path / "raw")) == ["a.mid"]
 
 

@@ -322,12 +322,12 @@ def test_folder_with_bad_files(checkout, tmp_path):
     edit(params, "dataset: ryans_mammoth", "dataset: folder")
     for path, named in ((empty, str(empty)), (tmp_path / "none", "none")):
         text = params.read_text()
-        edit(params, 'path: ""', f"path: {path}")
+        edit(params, 'path: ""', f"path: {path}", after="source: folder")
         said = snakemake(checkout, "data", check=False)
         assert named in said
         assert not (checkout / "data/notes/folder").exists()
         params.write_text(text)
-    edit(params, 'path: ""', f"path: {music}")
+    edit(params, 'path: ""', f"path: {music}", after="source: folder")
     snakemake(checkout, "data")
     rejected = pd.read_csv(checkout / "data/notes/folder/rejected.csv")
     assert rejected["file"].tolist() == ["text.mid"]

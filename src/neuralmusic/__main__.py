@@ -125,6 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     sweep = "delete results of models and experiments that params.yaml no longer has"
     verbs.add_parser("sweep", help=sweep, description=sweep)
+    listed = "list the datasets: what they are, how they are obtained, whether they are here"
+    verbs.add_parser("datasets", help=listed, description=listed).add_argument(
+        "name", nargs="?", help="one of them, for all that is known of it"
+    )
     return parser
 
 
@@ -242,6 +246,16 @@ def _sweep(options: argparse.Namespace) -> None:
     print(f"{len(stale)} deleted")
 
 
+def _datasets(options: argparse.Namespace) -> None:
+    from neuralmusic import catalogue, config
+
+    known = config.load()["datasets"]
+    data = Path("data")
+    named = options.name
+    text = catalogue.details(named, known, data) if named else catalogue.listing(known, data)
+    print(text, end="")
+
+
 VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
     "fetch": _fetch,
     "convert": _convert,
@@ -258,6 +272,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
     "draw": _draw,
     "report": _report,
     "sweep": _sweep,
+    "datasets": _datasets,
 }
 
 

@@ -15,7 +15,7 @@ PACKAGE = Path(os.path.relpath(Path(__file__).parent))
 LISTED = {
     "fetch": ["midi.py", "notes.py"],
     "convert": ["prepare.py", "isolated.py", "midi.py", "midi_bytes.py", "notes.py"],
-    "split": ["prepare.py", "seeds.py"],
+    "split": ["prepare.py", "seeds.py", "datasets/grouped.py"],
     "encode": ["prepare.py", "notes.py"],
     "train": ["train.py", "likelihood.py", "seeds.py", "vocabulary.py"],
     "sample": ["sample.py", "likelihood.py", "midi.py", "notes.py", "seeds.py", "vocabulary.py"],
@@ -54,7 +54,8 @@ def code_of(
     if source:
         for module in (PACKAGE / "datasets").glob(f"{source}*.py"):
             files |= _with_imports(module, "neuralmusic.datasets")
-        files.discard(PACKAGE / "datasets" / "source.py")  # what a source says of itself
+        # What a source says of itself to people is not how its files come.
+        files.discard(PACKAGE / "datasets" / "source.py")
     return sorted(files)
 
 

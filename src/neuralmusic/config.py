@@ -77,6 +77,12 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
         own = {key: value for key, value in dataset.items() if key not in DATASET_KEYS}
         path = f"{prefix}datasets.{name}"
         problems += _problems(own, _part(schema, definitions["sources"][dataset["source"]]), path)
+    if (everywhere := params.get("dataset")) and everywhere not in params["datasets"]:
+        problems.append(
+            f"{prefix}dataset: there is no dataset {everywhere!r};"
+            f" there are {', '.join(params['datasets'])}"
+        )
+        everywhere = None
     experiments = {}
     corpora: dict[tuple[str, str], tuple[str, dict]] = {}
     for name, own in params["experiments"].items():
@@ -87,6 +93,8 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
                 problems.append(f"{path}.weights_of: there is no experiment {base!r} with models")
                 continue
             experiment = merge(params["experiments"][base], own)
+        if everywhere:
+            experiment["dataset"] = everywhere
         if experiment["dataset"] not in params["datasets"]:
             problems.append(
                 f"{path}.dataset: there is no dataset {experiment['dataset']!r};"

@@ -246,13 +246,13 @@ def dataset_parameters(params: dict, dataset: str, verb: str) -> dict:
             found = source.fingerprint(settings)
         except InputError as error:
             raise InputError(f"datasets.{dataset}: {error}") from error
-        own = {
-            key: value for key, value in settings.items() if key not in ("time", "sustain_pedal")
-        }
+        others = ("time", "sustain_pedal", "split")
+        own = {key: value for key, value in settings.items() if key not in others}
         return {"dataset": dataset, **own, **found}
     if verb == "convert":
         return {"dataset": dataset} | {key: settings[key] for key in ("time", "sustain_pedal")}
-    return {"dataset": dataset, "seed": params["seed"], "split": params["split"]}
+    own = {"dataset": dataset, "seed": params["seed"], "split": params["split"]}
+    return own | ({"official": True} if settings.get("split") == "official" else {})
 
 
 def model_parameters(params: dict, experiment: str, run: str, verb: str) -> dict:

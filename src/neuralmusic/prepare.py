@@ -6,6 +6,7 @@ Each writes one folder, and each knows only what the one before wrote.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from neuralmusic.datasets import DATASETS
+from neuralmusic.datasets import DATASETS, grouped
 from neuralmusic.files import InputError, write_csv, writing
 from neuralmusic.isolated import Failure, isolated_map
 from neuralmusic.midi import read_midi
@@ -71,16 +72,26 @@ def convert(params: dict, raw: Path, out: Path, workers: int) -> None:
             examples = "; ".join(f"{file}: {reason}" for file, reason in list(reasons.items())[:3])
             raise InputError(f"no file of {params['dataset']} can be used: {examples}")
     _write_rejected(out, reasons)
+    for table in (grouped.OFFICIAL, grouped.GROUPS):  # what the source says of the split
+        if (raw / table).exists():
+            shutil.copyfile(raw / table, out / table)
 
 
 def split(params: dict, notes: Path, out: Path) -> None:
     """Assigns each piece to train, valid or test by a hash of its name and the seed.
 
+    Pieces of a group are in one part, by a hash of the group's name. Where the parameters ask for
+    the source's official split, it decides, but for pieces that it does not have.
     Raises InputError where a part would be empty.
     """
     bounds = np.cumsum([params["split"][name] for name in SPLITS])
     names = list(load_notes(notes / "notes.npz"))
-    parts = [_part(share(params["seed"], "split", name), bounds) for name in names]
+    groups = grouped.read(notes, grouped.GROUPS)
+    official = grouped.read(notes, grouped.OFFICIAL) if params.get("official") else {}
+    parts = [
+        official.get(name) or _part(share(params["seed"], "split", groups.get(name, name)), bounds)
+        for name in names
+    ]
     for part in SPLITS:
         if part not in parts:
             raise InputError(

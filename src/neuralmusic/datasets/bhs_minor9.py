@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neuralmusic.datasets.source import Source
+from neuralmusic.datasets.source import DOWNLOADED, Source
 
 ABOUT = Source(
     title="MIDI files that bhs.minor9.com links to, such as jazz standards",
     address="https://bhs.minor9.com/",
     licence="not stated in the sources of this project; the files are their makers'",
     citation="https://bhs.minor9.com/",
+    size="not stated",
+    obtained=DOWNLOADED,
+    instructions=(
+        "nothing: the pages are crawled, one request at a time; where the site no longer answers,"
+        " set address to a copy of it"
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from neuralmusic.datasets.source import Source
+from neuralmusic.datasets.source import IN_PACKAGE, Source
 from neuralmusic.files import InputError
 from neuralmusic.midi import SECONDS_PER_BEAT, write_midi
 from neuralmusic.notes import NoteList
@@ -19,6 +19,9 @@ ABOUT = Source(
     address="inside the PyPI package music21",
     licence="differs by collection, see the corpus's licence page; the two named are free to use",
     citation="Cuthbert and Ariza, music21: A Toolkit for Computer-Aided Musicology, ISMIR 2010",
+    size="66 MB; 1,059 tunes, 409 chorales",
+    obtained=IN_PACKAGE,
+    instructions="Nothing to do: the corpus is installed with the package.",
 )
 ENDINGS = {".abc", ".krn", ".musicxml", ".mxl", ".xml"}
 VELOCITY = 80  # scores say nothing of it

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neuralmusic.datasets.source import Source
+from neuralmusic.datasets.source import DOWNLOADED, Source
 
 ABOUT = Source(
     title="Performances of the International Piano-e-Competition, played on a Disklavier",
     address="https://www.piano-e-competition.com/",
     licence="not stated in the sources of this project; the performances are their players'",
     citation="International Piano-e-Competition, https://www.piano-e-competition.com/",
+    size="some 2,000 performances of eleven years; not stated",
+    obtained=DOWNLOADED,
+    instructions=(
+        "nothing: the pages of each year are crawled, one request at a time; where the site no"
+        " longer answers, set address to a copy of it"
+    ),
 )
 
 

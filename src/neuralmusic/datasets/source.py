@@ -2,12 +2,22 @@
 
 from dataclasses import dataclass
 
+# How the music of a source is obtained.
+IN_PACKAGE = "in a PyPI package"
+DOWNLOADED = "downloaded"
+BROUGHT = "you bring it"
+
 
 @dataclass(frozen=True)
 class Source:
-    """What a source is, for people: printed in the report and in README.md."""
+    """What a source is, for people: printed by `datasets`, in the report and in README.md."""
 
     title: str
     address: str
     licence: str
     citation: str
+    size: str  # files and bytes
+    obtained: str  # IN_PACKAGE, DOWNLOADED or BROUGHT
+    instructions: str  # what a user has to do, or what is done without them
+    sha256: str | None = None  # of what is downloaded or brought, where it is known
+    split: str | None = None  # the official split, where there is one, as people count it

@@ -1,0 +1,80 @@
+"""What a user brings: a folder, zip or tar of files, found recursively."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from neuralmusic.datasets.archive import extract, is_archive, printable
+from neuralmusic.files import InputError
+from neuralmusic.midi import MAX_FILE_BYTES
+
+Wanted = Callable[[str], bool]  # whether a file of this name is to be had
+
+
+def is_midi(name: str) -> bool:
+    """Whether a file is called like a MIDI file, in any case of letters."""
+    return PurePosixPath(name).suffix.lower() in (".mid", ".midi")
+
+
+def place(settings: dict, instructions: str) -> Path:
+    """The folder or archive of `settings["path"]`.
+
+    Raises InputError, with the instructions, where it is not there or cannot be read.
+    """
+    path = Path(settings["path"]).expanduser()
+    if not settings["path"]:
+        raise InputError(f"`path` says nothing yet. {instructions}")
+    try:
+        if not path.exists():
+            raise InputError(f"{settings['path']!r} does not exist. {instructions}")
+        if path.is_dir():
+            next(path.iterdir(), None)
+        elif not is_archive(path):
+            raise InputError(f"{path} is neither a folder nor a whole zip or tar. {instructions}")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    return path
+
+
+def fingerprint(path: Path, wanted: Wanted) -> dict:
+    """A hash of names, sizes and times of the files, so that changed ones are fetched again."""
+    hasher = hashlib.sha256()
+    for found in [path] if path.is_file() else _files(path, wanted):
+        status = found.stat()
+        name = printable(found.relative_to(path).as_posix())
+        hasher.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return {"files_sha256": hasher.hexdigest()}
+
+
+def bring(path: Path, folder: Path, wanted: Wanted) -> dict[str, str]:
+    """Copies the wanted files of a folder or archive, with their relative names.
+
+    Returns what could not be had, and why.
+    Raises InputError where there is no such file, or where the archive is not whole.
+    """
+    if path.is_file():
+        return extract(path, folder, wanted)
+    rejected: dict[str, str] = {}
+    files = _files(path, wanted)
+    if not files:
+        raise InputError(f"{path} holds none of the files that are looked for in it")
+    for found in files:
+        name = printable(found.relative_to(path).as_posix())
+        size = found.stat().st_size
+        if size > MAX_FILE_BYTES:
+            rejected[name] = f"{size} bytes, over the limit of {MAX_FILE_BYTES}"
+            continue
+        try:
+            content = found.read_bytes()
+        except OSError as error:
+            rejected[name] = f"cannot be read: {error.strerror}"
+            continue
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return rejected
+
+
+def _files(path: Path, wanted: Wanted) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if wanted(p.name) and p.is_file())
