@@ -18,9 +18,10 @@ import pytest
 from neuralmusic import config, prepare
 from neuralmusic.code import code_of
 from neuralmusic.datasets import DATASETS
-from neuralmusic.datasets.crawl import DOWNLOADS, crawl, file_names
+from neuralmusic.datasets.crawl import crawl, file_names
 from neuralmusic.datasets.kept import JOURNAL
 from neuralmusic.datasets.polite import Manners
+from neuralmusic.datasets.source import KEPT
 from neuralmusic.files import InputError
 from neuralmusic.midi import write_midi
 from tests.constructed import drawn
@@ -367,7 +368,7 @@ def test_a_source_is_crawled_into_its_folder(source, below, tmp_path, monkeypatc
     assert len(manifest) == 2
     rejected = pd.read_csv(tmp_path / "raw/rejected.csv")
     assert set(rejected["reason"]) == {"status 404 Not Found"}
-    assert (tmp_path / DOWNLOADS / "mine" / JOURNAL).is_file()
+    assert (tmp_path / KEPT / "mine" / JOURNAL).is_file()
     settings = {"dataset": "mine", "time": "seconds", "sustain_pedal": True}
     (tmp_path / "notes").mkdir()
     prepare.convert(settings, tmp_path / "raw", tmp_path / "notes", 1)

@@ -65,6 +65,11 @@ def rejected(tmp_path) -> dict[str, str]:
 # Every source.
 
 
+def is_crawled(name: str) -> bool:
+    """Whether a source follows the links of pages."""
+    return "delay_seconds" in PARAMS["datasets"][ENTRIES[name]]
+
+
 @pytest.mark.parametrize("name", DATASETS)
 def test_every_source_has_an_entry_in_params_and_in_the_readme(name):
     assert name in ENTRIES
@@ -97,9 +102,11 @@ def test_what_is_to_be_brought_says_what_and_where(name, tmp_path):
 def test_a_source_that_downloads_knows_the_checksum_and_whether_it_is_here(name):
     source = DATASETS[name]
     is_downloaded = source.ABOUT.obtained == DOWNLOADED
-    assert is_downloaded == (source.ABOUT.sha256 is not None) == hasattr(source, "cached")
+    assert is_downloaded == hasattr(source, "cached")
+    # What many pages lead to has no checksum of its own.
+    assert (source.ABOUT.sha256 is not None) == (is_downloaded and not is_crawled(name))
     if is_downloaded:
-        assert not source.cached(PARAMS["datasets"][ENTRIES[name]])
+        assert not source.cached({"dataset": ENTRIES[name], **PARAMS["datasets"][ENTRIES[name]]})
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -107,7 +114,7 @@ def test_the_code_of_a_source_is_what_it_imports_and_not_how_it_is_described(nam
     monkeypatch.chdir(ROOT)  # the code's paths are relative
     names = {file.name for file in code_of("fetch", source=name)}
     if DATASETS[name].ABOUT.obtained != "in a PyPI package":
-        assert "archive.py" in names
+        assert ("crawl.py" if is_crawled(name) else "archive.py") in names
     assert "source.py" not in names
     assert "__init__.py" not in names
 

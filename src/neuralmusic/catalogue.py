@@ -64,7 +64,7 @@ def _where(name: str, settings: Mapping[str, Any], data: Path) -> str:
     if about.obtained == IN_PACKAGE:
         return "installed"
     cached = getattr(DATASETS[settings["source"]], "cached", None)
-    if cached and cached(settings):
+    if cached and cached({"dataset": name, **settings}):
         return "downloaded"
     if (path := settings.get("path")) and Path(path).expanduser().exists():
         return "brought"

@@ -9,7 +9,7 @@ A source is a module with these names:
                of files beside them, see `grouped`
 `cached`       settings -> bool: whether what would be downloaded is here; only of such sources
 
-The settings are an entry of `datasets` in params.yaml.
+The settings are an entry of `datasets` in params.yaml, and `dataset`, its name there.
 """
 
 from neuralmusic.datasets import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neuralmusic.datasets.source import DOWNLOADED, Source
+from neuralmusic.datasets.source import DOWNLOADED, FINISHED, KEPT, Source
 
 ABOUT = Source(
     title="MIDI files that bhs.minor9.com links to, such as jazz standards",
@@ -25,15 +25,20 @@ def fingerprint(settings: dict) -> dict:
     return {}
 
 
+def cached(settings: dict) -> bool:
+    """Whether one whole crawl has been made."""
+    return (KEPT / settings["dataset"] / FINISHED).exists()
+
+
 def fetch(settings: dict, folder: Path, workers: int) -> dict[str, str]:
     """Crawls `settings["pages"]`, one request at a time.
 
     Raises InputError where the address is none or nothing can be fetched from it.
     """
     # Here, since the workflow reads this file at every start and these are slow to load.
-    from neuralmusic.datasets.crawl import DOWNLOADS, crawl, index_pages
+    from neuralmusic.datasets.crawl import crawl, index_pages
     from neuralmusic.datasets.polite import Manners
 
     pages = index_pages(settings["address"], settings["pages"], ABOUT.address)
     manners = Manners(delay_seconds=settings["delay_seconds"])
-    return crawl(pages, folder, DOWNLOADS / settings["dataset"], manners)
+    return crawl(pages, folder, KEPT / settings["dataset"], manners)

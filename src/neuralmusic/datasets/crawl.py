@@ -34,7 +34,6 @@ from neuralmusic.datasets.polite import (
 )
 from neuralmusic.files import InputError, write_csv
 
-DOWNLOADS = Path(".downloads")  # one folder a dataset
 MANIFEST = "crawl.csv"
 ENDINGS = (".mid", ".midi")
 MAX_NAME_BYTES = 150  # of each part of a path; file systems take 255

@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 
 from neuralmusic.datasets.archive import check_sha256
+from neuralmusic.datasets.source import KEPT
 from neuralmusic.files import InputError
 
-FOLDER = Path(".downloads")
 SECONDS = 60  # without an answer, or without another byte
 
 
@@ -45,4 +45,4 @@ def download(address: str, sha256: str) -> Path:
 
 def downloaded(address: str) -> Path:
     """Where the file of an address is kept, or would be."""
-    return FOLDER / address.rsplit("/", maxsplit=1)[-1]
+    return KEPT / address.rsplit("/", maxsplit=1)[-1]

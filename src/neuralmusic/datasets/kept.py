@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from neuralmusic.datasets.polite import Answer
+from neuralmusic.datasets.source import FINISHED
 from neuralmusic.files import InputError, to_json, write_text, writing
 
 JOURNAL = "journal.jsonl"
-FINISHED = "finished.json"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neuralmusic.datasets.source import DOWNLOADED, Source
+from neuralmusic.datasets.source import DOWNLOADED, FINISHED, KEPT, Source
 
 ABOUT = Source(
     title="Performances of the International Piano-e-Competition, played on a Disklavier",
@@ -25,16 +25,21 @@ def fingerprint(settings: dict) -> dict:
     return {}
 
 
+def cached(settings: dict) -> bool:
+    """Whether one whole crawl has been made."""
+    return (KEPT / settings["dataset"] / FINISHED).exists()
+
+
 def fetch(settings: dict, folder: Path, workers: int) -> dict[str, str]:
     """Crawls `midi_{year}.asp` of `settings["years"]`, one request at a time.
 
     Raises InputError where the address is none or nothing can be fetched from it.
     """
     # Here, since the workflow reads this file at every start and these are slow to load.
-    from neuralmusic.datasets.crawl import DOWNLOADS, crawl, index_pages
+    from neuralmusic.datasets.crawl import crawl, index_pages
     from neuralmusic.datasets.polite import Manners
 
     names = [f"midi_{year}.asp" for year in settings["years"]]
     pages = index_pages(settings["address"], names, ABOUT.address)
     manners = Manners(delay_seconds=settings["delay_seconds"])
-    return crawl(pages, folder, DOWNLOADS / settings["dataset"], manners)
+    return crawl(pages, folder, KEPT / settings["dataset"], manners)

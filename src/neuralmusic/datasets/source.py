@@ -1,11 +1,14 @@
 """What every source says about itself."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 # How the music of a source is obtained.
 IN_PACKAGE = "in a PyPI package"
 DOWNLOADED = "downloaded"
 BROUGHT = "you bring it"
+KEPT = Path(".downloads")  # what is downloaded, beyond the life of a job
+FINISHED = "finished.json"  # of a crawl, in its folder there: that all of it was made
 
 
 @dataclass(frozen=True)
