@@ -24,7 +24,7 @@ from benchmarks.midi_mutants import mutants
 from neuralmusic import prepare
 from neuralmusic.midi import MidiError, read_midi
 from neuralmusic.notes import NoteList, load_notes
-from neuralmusic.report import kind_of_reason
+from neuralmusic.rejected import kind_of_reason
 
 SETTINGS = (("seconds", True), ("seconds", False), ("beats", False))  # time, sustain_pedal
 LARGEST_ORIGINAL = 200_000  # bytes

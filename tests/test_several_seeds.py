@@ -11,7 +11,8 @@ from neuralmusic.claims import CLAIMS, judge
 from neuralmusic.compare import load_comparison, pooled
 from neuralmusic.jobs import ATTENTION, EVENTS, GRAMMAR
 from neuralmusic.losses import load_validation
-from neuralmusic.report import cell, report
+from neuralmusic.page import cell
+from neuralmusic.report import report
 from neuralmusic.tables import TABLES, read_table, tabulate
 from tests.constructed import (
     MODELS,
