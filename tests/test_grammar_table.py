@@ -24,7 +24,7 @@ TILTS = {model: 0.3 * index for index, model in enumerate(MODELS)}
 
 @pytest.fixture
 def results(tmp_path):
-    for experiment in ("monophonic", EVENTS, PIANOROLL, GRAMMAR):
+    for experiment in ("monophonic", EVENTS, PIANOROLL, GRAMMAR, "attention"):
         write_all_metrics(tmp_path, TILTS, experiment=experiment)
     return tmp_path
 
