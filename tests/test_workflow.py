@@ -226,7 +226,7 @@ def test_removed_model_leaves_every_table(checkout):
     for table in (checkout / "results/tables").glob("*.csv"):
         rows = pd.read_csv(table)
         assert "emb" not in rows["model"].tolist()
-        assert "basic" in rows["model"].tolist()
+        assert "markov" in rows["model"].tolist()
     assert (checkout / "results/models/monophonic/emb").exists()
     make(checkout, "sweep")
     assert not list((checkout / "results").glob("*/monophonic/emb"))
