@@ -121,7 +121,7 @@ def test_what_is_carried_does_not_grow():
         _, state = model(steps(3, 1), state)
     assert state.next_step == 4 * WINDOW + 1
     for kept in state.windows:
-        assert kept.keys.shape == kept.values.shape == (3 * 2, WINDOW, 8)
+        assert [row.shape for row in kept.rows] == [(3, WINDOW, 8)]
 
 
 def test_matrices_begin_xavier_uniform():

@@ -19,7 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neuralmusic.models.attention import KeptWindow, attend, empty_window, scores_of
+from neuralmusic.models.attention import (
+    KeptWindow,
+    attend_rounded,
+    empty_window,
+    keep,
+    scores_of,
+    visible,
+)
 from neuralmusic.models.dropout import Dropout
 from neuralmusic.models.model import Model
 from neuralmusic.models.windowed import Windowed
@@ -46,7 +53,10 @@ class Settings:
 
 @dataclass
 class State:
-    """What a carried sequence needs to go on: the kept window of each block, (B x H, W, D)."""
+    """What a carried sequence needs to go on: of each block the last W normalised inputs.
+
+    Keys and values of all heads come from these, which are 2 H times less to read.
+    """
 
     windows: list[KeptWindow]
     next_step: int
@@ -79,13 +89,13 @@ class Decoder(Model):
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits (B, T, V) of the steps after `inputs` (B, T), and the state after them."""
-        batch, length = inputs.shape[:2]
+        length = inputs.shape[1]
         first = state.next_step if state else 0
         x = self._embed(inputs, torch.arange(first, first + length))
         if state is None:
-            state = State([block.empty_window(batch, x) for block in self._stack()], 0)
+            state = State([empty_window(x, self.window_steps, 1) for _ in self.blocks], 0)
         for block, window in zip(self._stack(), state.windows, strict=True):
-            x = block(x, window)
+            x = block.carried(x, window)
         return self._logits(x), State(state.windows, first + length)
 
     def training_logits(self, inputs: Tensor) -> Tensor:
@@ -149,39 +159,78 @@ class Block(nn.Module):
         self.narrow = nn.Linear(settings.feed_forward_size, width)
         self.dropout = Dropout(settings.dropout)
 
-    def forward(self, x: Tensor, window: KeptWindow | None = None) -> Tensor:
-        """(B, T, D) -> (B, T, D); `window` holds the steps before and takes these in."""
-        queries, keys, values = self._project(x)
-        attended = attend(
-            queries, keys, values, self.window_steps, self.scale, window, rounded_scores=True
-        )
-        x = x + self.dropout(self.out(self._joined(attended)))
-        hidden = functional.relu(self.widen(self.feed_forward_norm(x)))
-        return x + self.dropout(self.narrow(hidden))
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T, D), of windows by themselves."""
+        x_norm = self.attention_norm(x)
+        queries, keys, values = (self._apart(of(x_norm)) for of in self._projections())
+        # Longer than a window are only those of a reader who asks for it.
+        mask = None if x.shape[1] <= self.window_steps else self._visible(x.shape[1])
+        return self._finish(x, attend_rounded(queries, keys, values, self.scale, mask))
+
+    def carried(self, x: Tensor, kept: KeptWindow) -> Tensor:
+        """As `forward`, of steps that go on; `kept` holds those before and takes these in."""
+        x_norm = self.attention_norm(x)
+        length = x.shape[1]
+        if length == 1:
+            keep(kept, x_norm)
+            return self._finish(x, self._one_step(x_norm, kept))
+        seen, now = x_norm, torch.arange(length, device=x.device) + kept.next_step
+        at = now
+        if kept.next_step:
+            seen = torch.cat([kept.rows[0].to(x_norm.dtype), x_norm], dim=1)
+            at = torch.cat([kept.steps, now])
+        keep(kept, x_norm)
+        queries = self._apart(self.query(x_norm))
+        keys, values = self._apart(self.key(seen)), self._apart(self.value(seen))
+        mask = visible(now, at, self.window_steps)
+        return self._finish(x, attend_rounded(queries, keys, values, self.scale, mask))
+
+    def _one_step(self, x_norm: Tensor, kept: KeptWindow) -> Tensor:
+        """Attention of one step (B, 1, D) to all that is kept: (B x H, 1, D).
+
+        A score is q . (K x + k) = (K' q) . x + a number that is the same for all steps, which
+        softmax does not see; and a mean of values is the value of the mean. So that the kept x
+        are read as they are, once for all heads.
+        """
+        filled = min(kept.next_step, len(kept.steps))
+        queries = self.query(x_norm)
+        # Reading the kept steps is what takes time: no copy of them in another precision.
+        with torch.autocast(x_norm.device.type, enabled=False):
+            rows = kept.rows[0][:, :filled]  # (B, W, D)
+            by_head = (self.heads, self.width)
+            queries = queries[:, 0].float().unflatten(1, by_head)  # (B, H, D)
+            folded = torch.einsum("bhd,hde->bhe", queries, self.key.weight.unflatten(0, by_head))
+            scores = rows @ folded.transpose(1, 2)  # (B, W, H)
+            weights = torch.softmax(scores * self.scale, dim=1).transpose(1, 2)
+            means = weights @ rows  # (B, H, D)
+            values = torch.einsum("bhe,hde->bhd", means, self.value.weight.unflatten(0, by_head))
+            values = values + self.value.bias.unflatten(0, by_head)
+        return values.flatten(0, 1)[:, None]
 
     def scores(self, x: Tensor) -> Tensor:
         """The attention weights of (B, T, D), each step's of itself and before: (B, H, T, T)."""
-        queries, keys, _ = self._project(x)
+        x_norm = self.attention_norm(x)
+        queries, keys = self._apart(self.query(x_norm)), self._apart(self.key(x_norm))
         weights = scores_of(queries, keys, self.window_steps, self.scale)
         return weights.unflatten(0, (-1, self.heads))
 
-    def empty_window(self, batch: int, like: Tensor) -> KeptWindow:
-        """A kept window of `batch` sequences with nothing in it."""
-        return empty_window(like.new_empty(batch * self.heads, 0, self.width), self.window_steps)
+    def _finish(self, x: Tensor, attended: Tensor) -> Tensor:
+        """What follows the attention (B x H, T, D): projection, residual and feed-forward."""
+        joined = attended.unflatten(0, (-1, self.heads)).transpose(1, 2).flatten(2)
+        x = x + self.dropout(self.out(joined))  # of (B, T, H x D)
+        hidden = functional.relu(self.widen(self.feed_forward_norm(x)))
+        return x + self.dropout(self.narrow(hidden))
 
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values (B x H, T, D) of (B, T, D): to attention a head is a row."""
-        x = self.attention_norm(x)
-        apart = (
-            of(x).unflatten(2, (self.heads, self.width)).transpose(1, 2).flatten(0, 1)
-            for of in (self.query, self.key, self.value)
-        )
-        queries, keys, values = apart
-        return queries, keys, values
+    def _projections(self) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
+        return self.query, self.key, self.value
 
-    def _joined(self, x: Tensor) -> Tensor:
-        """(B x H, T, D) -> (B, T, H x D)."""
-        return x.unflatten(0, (-1, self.heads)).transpose(1, 2).flatten(2)
+    def _apart(self, x: Tensor) -> Tensor:
+        """(B, T, H x D) -> (B x H, T, D): to attention a head is a row."""
+        return x.unflatten(2, (self.heads, self.width)).transpose(1, 2).flatten(0, 1)
+
+    def _visible(self, length: int) -> Tensor:
+        step = torch.arange(length, device=self.query.weight.device)
+        return visible(step, step, self.window_steps)
 
 
 def sinusoidal(positions: Tensor, width: int) -> Tensor:
