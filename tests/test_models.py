@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from neuralmusic.checkpoint import build_model, load_model
+from neuralmusic.device import cpu_knows_bfloat16
 from neuralmusic.files import InputError
 from neuralmusic.likelihood import gather, nll_nats
 from neuralmusic.models import MODELS, markov
@@ -212,6 +213,7 @@ def test_pieces_of_a_batch_do_not_touch(experiment, name, objective):
         assert torch.allclose(logits_of(model, inputs[piece : piece + 1]), whole[piece], atol=1e-5)
 
 
+@pytest.mark.skipif(not cpu_knows_bfloat16(), reason="needs a processor with bfloat16")
 @each
 def test_one_step_at_a_time_in_bfloat16_is_about_the_same(experiment, name, objective):
     """Sampling computes so, where the hardware does; what is carried must not lose precision."""

@@ -14,6 +14,7 @@ import torch
 from neuralmusic import checkpoint as checkpoints
 from neuralmusic import train as training_loop
 from neuralmusic.checkpoint import load_model
+from neuralmusic.device import computes_in_bfloat16
 from neuralmusic.files import InputError
 from neuralmusic.likelihood import nll_nats
 from neuralmusic.midi import read_midi
@@ -756,3 +757,10 @@ def test_a_corpus_larger_than_memory_is_read_where_it_lies(tmp_path):
     assert sizes == [f"{PIECES} {PIECES * length}" for length in lengths]
     assert float(read_megabytes) < 200
     assert float(hashed_megabytes) < 200
+
+
+def test_bfloat16_is_refused_where_the_processor_has_none(monkeypatch):
+    monkeypatch.setattr("neuralmusic.device.cpu_knows_bfloat16", lambda: False)
+    with pytest.raises(InputError, match="bfloat16; choose auto or float32"):
+        computes_in_bfloat16("bfloat16", torch.device("cpu"))
+    assert computes_in_bfloat16("float32", torch.device("cpu")) is False

@@ -26,8 +26,17 @@ def prepare_torch(params: dict) -> torch.device:
 
 def computes_in_bfloat16(precision: str, device: torch.device) -> bool:
     """Whether matrix products run in bfloat16; weights, sums and losses are float32 either way."""
+    if precision == "bfloat16" and device.type == "cpu" and not cpu_knows_bfloat16():
+        raise InputError(
+            "training.precision: this processor cannot compute in bfloat16; choose auto or float32"
+        )
     if precision != "auto":
         return precision == "bfloat16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def cpu_knows_bfloat16() -> bool:
+    """Whether PyTorch's layers, the LSTM among them, have a bfloat16 form for this processor."""
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported()
