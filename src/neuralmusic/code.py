@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 from pathlib import Path
 
@@ -64,10 +65,18 @@ def _with_imports(file: Path, package: str, found: frozenset[Path] = frozenset()
     known = {*found, file}
     if file.suffix != ".py":
         return known
+    for imported in _imports(file, package):
+        if imported not in known:
+            known |= _with_imports(imported, package, frozenset(known))
+    return known
+
+
+@functools.cache  # a file is asked for by every rule, and parsing takes most of the time
+def _imports(file: Path, package: str) -> list[Path]:
+    """The modules of a package that a file itself imports."""
+    imported = []
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package + "."):
             parts = (node.module or "").split(".")[1:]
-            imported = PACKAGE.joinpath(*parts).with_suffix(".py")
-            if imported.exists() and imported not in known:
-                known |= _with_imports(imported, package, frozenset(known))
-    return known
+            imported.append(PACKAGE.joinpath(*parts).with_suffix(".py"))
+    return [module for module in imported if module.exists()]
