@@ -1,0 +1,107 @@
+"""A smoke run that the workflow's tests copy, and what they count in the copies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neuralmusic import jobs
+from tests.checkout import commit_all, edit, fresh_checkout, run, snakemake
+
+# Of the five recurrent models one is enough to see which jobs run, in one experiment two.
+MODELS = {
+    "monophonic": ["basic", "emb", "markov"],
+    "polyphonic_events": ["basic", "markov"],
+    "polyphonic_pianoroll": ["basic", "markov"],
+    "polyphonic_grammar": ["basic", "markov"],
+    "attention": ["s1h1", "s2h2", "markov"],
+}
+EVENTS, GRAMMAR, ATTENTION = "polyphonic_events", "polyphonic_grammar", "attention"
+NOTHING = "Nothing to be done"
+DROPOUT = ("basic: {family: rnn,", "basic: {family: rnn, dropout: 0.1,")
+# A change of one model, by experiment.
+CHANGES = {
+    "monophonic": ("basic", DROPOUT),
+    EVENTS: ("basic", DROPOUT),
+    ATTENTION: ("s2h2", ("s2h2: {family: decoder,", "s2h2: {family: decoder, dropout: 0.1,")),
+}
+
+
+def make(checkout: Path, target: str, check: bool = True) -> str:
+    """Runs a target of the Makefile with the tests' environment instead of one of its own."""
+    return run(["make", "--old-file=.venv/.installed", target], checkout, check)
+
+
+def tables_of(*experiments: str) -> set[str]:
+    """The tables that these experiments are in."""
+    found = {name for name, of in jobs.TABLES.items() if not of or set(of) & set(experiments)}
+    return {f"tabulate/{name}" for name in found}
+
+
+def shown(
+    *experiments: str, inputs: tuple[str, ...] = ("samples", "metrics", "models", "probes")
+) -> set[str]:
+    """The figures of these experiments that are drawn from such folders, claims and report."""
+    figures = {
+        f"draw/{name}"
+        for name, (kind, of) in jobs.FIGURES.items()
+        if of in experiments and set(jobs.FIGURE_INPUTS[kind]) & set(inputs)
+    }
+    return figures | {"judge/claims", "report/report"}
+
+
+def runs_of(experiment: str, model: str) -> list[str]:
+    """The trainings of a model: at the smoke scale two of the events' gradient-trained ones."""
+    has_two = experiment in (EVENTS, GRAMMAR) and model != "markov"
+    return [model, f"{model}.2"] if has_two else [model]
+
+
+def of_runs(verbs: tuple[str, ...], experiment: str, runs: list[str]) -> set[str]:
+    return {f"{verb}/{experiment}.{run}" for verb in verbs for run in runs}
+
+
+def of_model(experiment: str, model: str) -> set[str]:
+    """All jobs that a change of one model executes."""
+    runs = runs_of(experiment, model)
+    own = of_runs(("train", "score", "sample", "evaluate"), experiment, runs)
+    touched = [experiment]
+    if experiment == ATTENTION and model != "markov":
+        own.add(f"probe/{experiment}.{model}")
+    if experiment == EVENTS:  # whose models the grammar experiment samples
+        touched.append(GRAMMAR)
+        own |= of_runs(("sample", "evaluate"), GRAMMAR, runs)
+    return own | tables_of(*touched) | shown(*touched)
+
+
+def with_few_models(params: Path) -> None:
+    """Leaves the models of MODELS in each experiment."""
+    experiment, kept = "", []
+    for line in params.read_text().splitlines():
+        if line.startswith("  ") and line.strip(" :") in MODELS:
+            experiment = line.strip(" :")
+        name = line.strip().split(":")[0]
+        if "{family: " not in line or name in MODELS[experiment]:
+            kept.append(line)
+    params.write_text("\n".join(kept) + "\n")
+
+
+def record(checkout: Path) -> None:
+    """Makes a checkout with a whole smoke run, recorded and committed."""
+    fresh_checkout(checkout)
+    edit(checkout / "params.yaml", "scale: default", "scale: smoke")
+    with_few_models(checkout / "params.yaml")
+    snakemake(checkout)
+    make(checkout, "record")
+    commit_all(checkout)
+
+
+def with_snakemake(checkout: Path) -> None:
+    snakemake(checkout)
+
+
+def with_dvc(checkout: Path) -> None:
+    run(["dvc", "repro"], checkout)
+
+
+def assert_all_is_done(checkout: Path) -> None:
+    assert NOTHING in snakemake(checkout, "--dry-run")
+    assert "up to date" in run(["dvc", "status"], checkout)

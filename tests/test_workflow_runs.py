@@ -1,0 +1,166 @@
+"""Runs that were killed, cloned, recorded, or given what they cannot use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import mido
+import pandas as pd
+import pytest
+
+from tests.check_reproducible import digests
+from tests.checkout import Jobs, commit_all, edit, environment, run, snakemake
+from tests.recorded import (
+    DROPOUT,
+    EVENTS,
+    GRAMMAR,
+    MODELS,
+    NOTHING,
+    assert_all_is_done,
+    make,
+    of_model,
+    of_runs,
+    runs_of,
+    shown,
+    tables_of,
+    with_dvc,
+    with_snakemake,
+)
+
+both_tools = pytest.mark.parametrize("reproduce", [with_snakemake, with_dvc])
+
+
+def test_record_refuses_while_jobs_are_due(checkout):
+    edit(checkout / "params.yaml", *DROPOUT)
+    lock = (checkout / "dvc.lock").read_bytes()
+    said = make(checkout, "record", check=False)
+    assert "jobs are due" in said
+    assert (checkout / "dvc.lock").read_bytes() == lock
+
+
+def test_another_seed_executes_its_own_jobs_only(checkout):
+    edit(checkout / "params.yaml", "seeds: 2", "seeds: 3", after="scales:")
+    counted = Jobs(checkout)
+    with_snakemake(checkout)
+    compared = tables_of(EVENTS, GRAMMAR)
+    compared |= shown(EVENTS, GRAMMAR, inputs=("samples", "metrics", "models", "probes", "notes"))
+    new = of_runs(("train", "score", "sample", "evaluate"), EVENTS, ["basic.3"])
+    new |= of_runs(("sample", "evaluate"), GRAMMAR, ["basic.3"])
+    assert counted.ran() == new | compared
+    # Back to what was: nothing is made but what compares the runs, and the third is swept away.
+    edit(checkout / "params.yaml", "seeds: 3", "seeds: 2", after="scales:")
+    counted = Jobs(checkout)
+    with_snakemake(checkout)
+    assert counted.ran() == compared
+    make(checkout, "sweep")
+    assert not list((checkout / "results").glob("*/*/basic.3"))
+    assert len(list((checkout / "results").glob("*/*/basic.2"))) == 6
+
+
+def test_clone_pulls_and_goes_on(checkout, tmp_path):
+    remote = tmp_path / "remote"
+    run(["dvc", "remote", "add", "--default", "local", str(remote)], checkout)
+    run(["dvc", "remote", "modify", "local", "verify", "true"], checkout)
+    run(["dvc", "push"], checkout)
+    commit_all(checkout)
+    clone = tmp_path / "clone"
+    run(["git", "clone", "-q", str(checkout), str(clone)], tmp_path)
+    trained = sum(
+        len(runs_of(name, model))
+        for name, models in MODELS.items()
+        for model in (models if name != GRAMMAR else [])
+    )
+    # The tables come with the code; all that they are made from is due all the same.
+    assert snakemake(clone, "--dry-run").count("rule train:") == trained
+    make(clone, "pull")
+    assert_all_is_done(clone)
+    assert digests(clone) == digests(checkout)
+    edit(clone / "params.yaml", "markov, smoothing: 1.0", "markov, smoothing: 2.0")
+    counted = Jobs(clone)
+    with_snakemake(clone)
+    assert counted.ran() == of_model("monophonic", "markov")
+
+
+@both_tools
+def test_killed_run_goes_on_to_the_same_bytes(checkout, recorded, reproduce):
+    for folder in ("models", "scores", "samples", "metrics"):
+        shutil.rmtree(checkout / "results" / folder / EVENTS)
+    command = ["dvc", "repro"] if reproduce is with_dvc else ["snakemake", "--cores", "all"]
+    counted = Jobs(checkout)
+    process = subprocess.Popen(
+        command,
+        cwd=checkout,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not counted.ran() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)  # into the middle of what comes next
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    survived = counted.ran()
+    assert survived
+    make(checkout, "unlock")
+    counted = Jobs(checkout)
+    reproduce(checkout)
+    # What was complete is not made again, except a job whose end Snakemake did not live to note.
+    assert len(counted.ran() & survived) <= 2
+    assert digests(checkout) == digests(recorded)
+    assert NOTHING in snakemake(checkout, "--dry-run")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("      epochs: 40", "      epoch: 30", "experiments.monophonic.training.epoch"),
+        ("basic: {family: rnn", "basic: {family: rnnn", "rnnn"),
+        ("dataset: ryans_mammoth", "dataset: ryans", "'ryans'"),
+        ("collection: ryansMammoth", "collection: ryansMamoth", "ryansMamoth"),
+    ],
+)
+def test_wrong_parameter_is_named(checkout, old, new, named):
+    edit(checkout / "params.yaml", old, new)
+    said = snakemake(checkout, check=False)
+    assert named in said
+    assert NOTHING not in said
+
+
+def test_folder_with_bad_files(checkout, tmp_path):
+    music = tmp_path / "my music"
+    music.mkdir()
+    for number in range(12):
+        track = mido.MidiTrack()
+        for note in range(24):
+            pitch = 48 + (number * 7 + note * 5) % 36
+            track.append(mido.Message("note_on", note=pitch, velocity=90, time=0))
+            track.append(mido.Message("note_off", note=pitch, velocity=0, time=240))
+        mido.MidiFile(tracks=[track]).save(music / f"tune {number}.MID")
+    (music / "text.mid").write_text("this is no music")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    params = checkout / "params.yaml"
+    edit(params, "dataset: ryans_mammoth", "dataset: folder")
+    for path, named in ((empty, str(empty)), (tmp_path / "none", "none")):
+        text = params.read_text()
+        edit(params, 'path: ""', f"path: {path}", after="source: folder")
+        said = snakemake(checkout, "data", check=False)
+        assert named in said
+        assert not (checkout / "data/notes/folder").exists()
+        params.write_text(text)
+    edit(params, 'path: ""', f"path: {music}", after="source: folder")
+    snakemake(checkout, "data")
+    rejected = pd.read_csv(checkout / "data/notes/folder/rejected.csv")
+    assert rejected["file"].tolist() == ["text.mid"]
+    assert len(pd.read_csv(checkout / "data/splits/folder/split.csv")) == 12
+    # A changed folder is fetched again.
+    (music / "text.mid").unlink()
+    counted = Jobs(checkout)
+    snakemake(checkout, "data")
+    assert {"fetch/folder", "convert/folder"} <= counted.ran()
