@@ -22,9 +22,9 @@ reproduce: $(INSTALLED) ## fetch, train, sample, evaluate, draw: every table and
 	snakemake --quiet rules --cores $(CORES) $(CONFIG)
 	@echo "results/report/index.html shows everything"
 
-# A file shares what its tests make once; the longest files begin first.
+# The tests of a file stay together: they share what they made once.
 test: $(INSTALLED) ## the tests
-	python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(wildcard tests/test_workflow*.py) tests
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED) ## formatting, style and types
 	ruff format --check .

@@ -22,8 +22,8 @@ import pretty_midi
 
 from benchmarks.line import Line
 from neuralmusic.isolated import isolated_map
-from neuralmusic.midi import read_midi
-from neuralmusic.notes import NoteList, writing_notes
+from neuralmusic.midi import read_packed
+from neuralmusic.notes import PackedPiece, writing_notes
 from neuralmusic.prepare import SECONDS_A_FILE
 
 ROUNDS = 3
@@ -72,17 +72,17 @@ def compare(name: str, files: Sequence[Path]) -> Iterator[Line]:
 
 def convert(files: Sequence[Path], sustain_pedal: bool) -> int:
     """Reads and stores files as the verb `convert` does, copies too; how many were read."""
-    read = partial(read_midi, time="seconds", sustain_pedal=sustain_pedal)
+    read = partial(read_packed, Path(), time="seconds", sustain_pedal=sustain_pedal)
     count = 0
     with (
         tempfile.TemporaryDirectory() as folder,
         writing_notes(Path(folder) / "notes.npz") as append,
     ):
+        names = map(str, files)
         for index, piece in enumerate(
-            isolated_map(read, files, os.cpu_count() or 1, SECONDS_A_FILE)
+            isolated_map(read, names, os.cpu_count() or 1, SECONDS_A_FILE)
         ):
-            if isinstance(piece, NoteList):
-                piece.digest()
+            if isinstance(piece, PackedPiece):
                 append(str(index), piece)
             count += 1
     return count

@@ -1,17 +1,17 @@
-"""`read_midi` with the faults that a reader of files could have; imports little, as it does."""
+"""`read_packed` with the faults that a reader of files could have; imports little, as it does."""
 
 import os
 from pathlib import Path
 
 from neuralmusic import midi
-from neuralmusic.notes import NoteList
+from neuralmusic.notes import PackedPiece
 
 
-def read_midi(path: Path, **settings) -> NoteList:
-    while path.name == "a.mid":
+def read_packed(folder: Path, file: str, **settings) -> PackedPiece:
+    while file == "a.mid":
         pass
-    if path.name == "b.mid":
+    if file == "b.mid":
         os.abort()
-    if path.name == "c.mid":
+    if file == "c.mid":
         raise PermissionError("not yours")
-    return midi.read_midi(path, **settings)
+    return midi.read_packed(folder, file, **settings)

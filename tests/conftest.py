@@ -11,6 +11,11 @@ from filelock import FileLock
 from tests.recorded import record
 
 
+def pytest_collection_modifyitems(items) -> None:
+    """The tests that take longest come first, so that processes end at about the same time."""
+    items.sort(key=lambda item: "recorded" not in item.fixturenames)
+
+
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory, worker_id) -> Path:
     """A checkout with a whole smoke run, recorded and committed. Not to be changed: copy it."""

@@ -305,7 +305,7 @@ def test_a_corpus_of_faults_costs_the_faulty_files_and_has_the_same_bytes(tmp_pa
 def test_a_file_that_hangs_or_ends_its_reader_is_rejected(tmp_path, monkeypatch):
     names = ["a.mid", "b.mid", "c.mid", "d.mid"]
     raw = corpus(tmp_path, dict.fromkeys(names, midi(NOTE + END)))
-    monkeypatch.setattr(prepare, "read_midi", bad_reader.read_midi)
+    monkeypatch.setattr(prepare, "read_packed", bad_reader.read_packed)
     monkeypatch.setattr(prepare, "SECONDS_A_FILE", 1)
     prepare.convert(PARAMS, raw, tmp_path / "out", 2)
     assert list(load_notes(tmp_path / "out" / "notes.npz")) == ["d.mid"]

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from neuralmusic.midi import MidiError, read_midi, write_midi
-from neuralmusic.notes import NoteList, load_notes, one_per_key, save_notes, writing_notes
+from neuralmusic.notes import (
+    NoteList,
+    PackedPiece,
+    load_notes,
+    one_per_key,
+    save_notes,
+    writing_notes,
+)
 
 HALF_TICK = 0.5 / 960 + 1e-9
 on = partial(mido.Message, "note_on", velocity=64)
@@ -395,7 +402,7 @@ def test_stored_pieces_stay_in_their_file_until_they_are_asked_for(tmp_path):
     path = tmp_path / "notes.npz"
     with writing_notes(path) as append:
         for seed in range(5):
-            append(f"{seed}.mid", random_piece(seed))
+            append(f"{seed}.mid", PackedPiece.of(random_piece(seed)))
         assert not path.exists()
     stored = load_notes(path)
     assert isinstance(stored._rows, np.memmap)
@@ -415,6 +422,6 @@ def test_stored_pieces_stay_in_their_file_until_they_are_asked_for(tmp_path):
 
 def test_pieces_that_fail_to_be_written_leave_nothing(tmp_path):
     with pytest.raises(ValueError, match="stop"), writing_notes(tmp_path / "notes.npz") as append:
-        append("a.mid", random_piece(1))
+        append("a.mid", PackedPiece.of(random_piece(1)))
         raise ValueError("stop")
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
-from scipy.stats import rankdata
 
 from neuralmusic.compare import REAL, Comparison, Resampled, inter_set_distance, intra_set_distance
 from neuralmusic.estimate import Estimate, mean_of, over_runs, seed_draws
@@ -229,6 +228,8 @@ def _occurrence(pieces: Resampled) -> np.ndarray:
 
 def spearman(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Spearman's rho along the last axis, mean ranks for ties; NaN where one does not vary."""
+    from scipy.stats import rankdata  # takes a second to load, which every table would wait for
+
     defined = np.isfinite(first).all(axis=-1) & np.isfinite(second).all(axis=-1)
     a, b = rankdata(first, axis=-1), rankdata(second, axis=-1)
     a, b = a - a.mean(axis=-1, keepdims=True), b - b.mean(axis=-1, keepdims=True)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as students_t
+from scipy.special import stdtrit
 
 from neuralmusic.seeds import derive
 
@@ -122,7 +122,7 @@ class Estimate:
         if self.seeds_freedom is None:
             return interval
         tail = (1 - COVERAGE) / 2 / choices
-        seeds = students_t.ppf(1 - tail, self.seeds_freedom) * np.sqrt(self.seeds_variance)
+        seeds = stdtrit(self.seeds_freedom, 1 - tail) * np.sqrt(self.seeds_variance)
         low, high = (
             self.value + side * np.hypot(limit - self.value, seeds)
             for side, limit in zip((-1, 1), interval, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from neuralmusic.files import writing
 from neuralmusic.midi_bytes import MidiBytes, MidiError, Sequence, read_bytes
-from neuralmusic.notes import NoteList, one_per_key
+from neuralmusic.notes import NoteList, PackedPiece, one_per_key
 
 TICKS_PER_BEAT = 480
 SECONDS_PER_BEAT = 0.5  # the scores' common tempo, 120 qpm (thesis §5.3.1)
@@ -35,10 +36,11 @@ def read_midi(
 
     Raises MidiError with the reason where the file is no MIDI file or holds no note.
     """
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise MidiError(f"{size} bytes, over the limit of {MAX_FILE_BYTES}")
-    file = read_bytes(path.read_bytes())
+    with path.open("rb", buffering=0) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > MAX_FILE_BYTES:
+            raise MidiError(f"{size} bytes, over the limit of {MAX_FILE_BYTES}")
+        file = read_bytes(stream.readall())
     parts, now = [], 0.0
     for sequence in file.sequences:
         seconds, length = _in_time(sequence, file, time)
@@ -52,6 +54,11 @@ def read_midi(
     if not len(rows) and not allow_empty:
         raise MidiError("only drums" if any(map(_has_drums, file.sequences)) else "no notes")
     return NoteList.of(rows, now)
+
+
+def read_packed(folder: Path, file: str, time: str, sustain_pedal: bool) -> PackedPiece:
+    """A MIDI file of a folder as it is stored; see `read_midi`."""
+    return PackedPiece.of(read_midi(folder / file, time, sustain_pedal))
 
 
 def _in_time(sequence: Sequence, file: MidiBytes, time: str) -> tuple[np.ndarray, float]:

@@ -128,8 +128,24 @@ ROW = np.dtype(
 )
 
 
+@dataclass(frozen=True)
+class PackedPiece:
+    """A piece as it is stored, which passes between processes at a tenth of a NoteList's cost."""
+
+    rows: bytes  # of ROW
+    length_seconds: float
+    digest: str  # that of the NoteList
+
+    @staticmethod
+    def of(piece: NoteList) -> PackedPiece:
+        table = np.empty(len(piece), ROW)
+        for column in ROW.names or ():
+            table[column] = getattr(piece, column)
+        return PackedPiece(table.tobytes(), piece.length_seconds, piece.digest())
+
+
 @contextmanager
-def writing_notes(path: Path) -> Iterator[Callable[[str, NoteList], None]]:
+def writing_notes(path: Path) -> Iterator[Callable[[str, PackedPiece], None]]:
     """Yields what appends a piece, by name, to a NumPy archive that needs no pickle.
 
     Memory holds one piece and the names. The archive is not compressed, so that it can be read
@@ -139,13 +155,10 @@ def writing_notes(path: Path) -> Iterator[Callable[[str, NoteList], None]]:
     counts, lengths = array("q"), array("d")
     with writing(path, binary=True) as file, TemporaryFile(dir=Path(path).parent) as rows:
 
-        def append(name: str, piece: NoteList) -> None:
-            table = np.empty(len(piece), ROW)
-            for column in ROW.names or ():
-                table[column] = getattr(piece, column)
-            rows.write(table.tobytes())
+        def append(name: str, piece: PackedPiece) -> None:
+            rows.write(piece.rows)
             names.append(name)
-            counts.append(len(piece))
+            counts.append(len(piece.rows) // ROW.itemsize)
             lengths.append(piece.length_seconds)
 
         yield append
@@ -167,7 +180,7 @@ def save_notes(path: Path, pieces: Mapping[str, NoteList]) -> None:
     """Writes many pieces, by name, as `writing_notes` does."""
     with writing_notes(path) as append:
         for name, piece in pieces.items():
-            append(name, piece)
+            append(name, PackedPiece.of(piece))
 
 
 def load_notes(path: Path) -> Mapping[str, NoteList]:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from neuralmusic.datasets import DATASETS, grouped
 from neuralmusic.files import InputError, write_csv, writing
 from neuralmusic.isolated import Failure, isolated_map
-from neuralmusic.midi import read_midi
+from neuralmusic.midi import read_packed
 from neuralmusic.notes import NoteList, load_notes, writing_notes
 from neuralmusic.representations import KEYS, REPRESENTATIONS
 from neuralmusic.seeds import share
@@ -54,15 +54,15 @@ def convert(params: dict, raw: Path, out: Path, workers: int) -> None:
     rejected = pd.read_csv(raw / "rejected.csv", keep_default_na=False)
     reasons = dict(zip(rejected["file"], rejected["reason"], strict=True))
     seen: dict[bytes, str] = {}
-    read = partial(read_midi, time=params["time"], sustain_pedal=params["sustain_pedal"])
-    answers = isolated_map(read, (raw / file for file in files), workers, SECONDS_A_FILE)
+    read = partial(read_packed, raw, time=params["time"], sustain_pedal=params["sustain_pedal"])
+    answers = isolated_map(read, files, workers, SECONDS_A_FILE)
     progress = tqdm(answers, total=len(files), desc="reading MIDI", disable=None)
     with writing_notes(out / "notes.npz") as append:
         for file, answer in zip(files, progress, strict=True):
             if isinstance(answer, Failure):
                 reasons[file] = answer.reason
                 continue
-            digest = bytes.fromhex(answer.digest())[:DIGEST_BYTES]
+            digest = bytes.fromhex(answer.digest)[:DIGEST_BYTES]
             if digest in seen:
                 reasons[file] = f"the same notes as {seen[digest]}"
             else:

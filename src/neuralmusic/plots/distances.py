@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
-from scipy.stats import gaussian_kde, iqr
 
 from neuralmusic.compare import REAL, pooled
 from neuralmusic.measures.distances import inter_distances, intra_distances
 from neuralmusic.measures.pitch import CLASSES, PITCHES
 from neuralmusic.pitch_names import pitch_name
 from neuralmusic.plots.run import DOTTED, REMARK, Run, common_limit, say
+
+if TYPE_CHECKING:
+    from scipy.stats import gaussian_kde
 
 SHADE = "#dddddd"
 SAME = 1e-9  # distances nearer than this, relatively, have no density
@@ -64,12 +66,19 @@ def _density(distances: np.ndarray) -> tuple[gaussian_kde, float] | None:
     The bandwidth is Scott's for the lesser of two measures of spread, of which one does not heed
     a few far pieces: these would blur all others.
     """
+    from scipy.stats import gaussian_kde  # takes a second to load, for most figures in vain
+
     if np.ptp(distances) <= SAME * max(1.0, float(np.abs(distances).max())):
         return None
     deviation = float(np.std(distances, ddof=1))
-    spread = min(deviation, float(iqr(distances)) / IQR_OF_NORMAL) or deviation
+    spread = min(deviation, _interquartile_range(distances) / IQR_OF_NORMAL) or deviation
     bandwidth = spread * len(distances) ** -0.2
     return gaussian_kde(distances, bandwidth / deviation), bandwidth
+
+
+def _interquartile_range(values: np.ndarray) -> float:
+    low, high = np.quantile(values, (0.25, 0.75))
+    return float(high - low)
 
 
 def _common_limits(*panels: Mapping[str, np.ndarray]) -> tuple[float, float]:
@@ -81,7 +90,7 @@ def _common_limits(*panels: Mapping[str, np.ndarray]) -> tuple[float, float]:
             if len(known):
                 found = _density(known)
                 pad = BANDWIDTHS_OUTSIDE * found[1] if found else 0.0
-                fence = float(np.quantile(known, 0.75) + FENCE * iqr(known))
+                fence = float(np.quantile(known, 0.75) + FENCE * _interquartile_range(known))
                 of_set = [float(known.min()) - pad, min(float(known.max()), fence) + pad]
                 ends[name] = [*ends.get(name, []), *of_set]
     least = max(0.0, min((min(ends[name]) for name in ends), default=0.0))
