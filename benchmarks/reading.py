@@ -31,7 +31,7 @@ REFERENCE_FILES = 60  # evenly from all, so that a round takes seconds
 # Ours reads the files again and again, as if they were a corpus of so many bytes: in one of
 # 130,000 files, the start of the processes counts for nothing.
 CORPUS_BYTES = 50_000_000
-TIMES = (20, 200)  # but so many times at least and at most
+TIMES = (20, 500)  # but so many times at least and at most
 
 
 def measure(params: dict) -> Iterator[Line]:

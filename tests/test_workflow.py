@@ -37,15 +37,18 @@ def test_second_run_and_a_comment_execute_nothing(checkout):
 
 
 @pytest.mark.parametrize(
-    ("experiment", "reproduce"),
-    [("monophonic", with_dvc), (EVENTS, with_snakemake), (ATTENTION, with_snakemake)],
+    ("experiments", "reproduce"),
+    [(["monophonic"], with_dvc), ([EVENTS, ATTENTION], with_snakemake)],
 )
-def test_changed_hyperparameter_executes_that_model(checkout, experiment, reproduce):
-    model, change = CHANGES[experiment]
-    edit(checkout / "params.yaml", *change, after=f"  {experiment}:")
+def test_changed_hyperparameters_execute_their_models(checkout, experiments, reproduce):
+    expected = set()
+    for experiment in experiments:
+        model, change = CHANGES[experiment]
+        edit(checkout / "params.yaml", *change, after=f"  {experiment}:")
+        expected |= of_model(experiment, model)
     counted = Jobs(checkout)
     reproduce(checkout)
-    assert counted.ran() == of_model(experiment, model)
+    assert counted.ran() == expected
     assert NOTHING in snakemake(checkout, "--dry-run")
     make(checkout, "record")
     assert_all_is_done(checkout)
