@@ -10,7 +10,7 @@ import pandas as pd
 
 from neuralmusic.description import Description, measured
 from neuralmusic.files import write_csv
-from neuralmusic.midi import write_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList, save_notes
 from neuralmusic.rejected import by_kind
 from neuralmusic.tempo import Tempo

@@ -12,7 +12,7 @@ from neuralmusic import config, jobs
 from neuralmusic.__main__ import VERBS, main
 from neuralmusic.code import code_of
 from neuralmusic.files import to_json
-from neuralmusic.midi import write_midi
+from neuralmusic.midi_writing import write_midi
 from tests.constructed import drawn, together, write_all_metrics
 from tests.constructed import params as constructed
 from tests.tiny import (

@@ -23,7 +23,7 @@ from neuralmusic.datasets.kept import JOURNAL
 from neuralmusic.datasets.polite import Manners
 from neuralmusic.datasets.source import KEPT
 from neuralmusic.files import InputError
-from neuralmusic.midi import write_midi
+from neuralmusic.midi_writing import write_midi
 from tests.constructed import drawn
 from tests.crawl_site import SMALL_SITE, Site, hang_up, in_turn, index, midi, missing
 from tests.tiny import contents

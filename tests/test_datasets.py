@@ -14,7 +14,8 @@ from neuralmusic import prepare
 from neuralmusic.datasets import DATASETS, music21_corpus
 from neuralmusic.datasets.source import BROUGHT, DOWNLOADED, IN_PACKAGE, Source
 from neuralmusic.files import InputError, write_csv
-from neuralmusic.midi import read_midi, write_midi
+from neuralmusic.midi import read_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList, load_notes, save_notes
 from neuralmusic.representations import REPRESENTATIONS
 from tests.constructed import drawn, melody

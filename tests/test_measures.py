@@ -8,7 +8,8 @@ import pytest
 from neuralmusic.evaluate import evaluate, piece_row
 from neuralmusic.files import InputError
 from neuralmusic.measures import distances, pitch, rhythm, transitions
-from neuralmusic.midi import read_midi, write_midi
+from neuralmusic.midi import read_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList
 from tests.constructed import drawn, melody
 

@@ -6,7 +6,8 @@ import mido
 import numpy as np
 import pytest
 
-from neuralmusic.midi import MidiError, read_midi, write_midi
+from neuralmusic.midi import MidiError, read_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import (
     NoteList,
     PackedPiece,

@@ -7,7 +7,7 @@ import pytest
 
 from neuralmusic.files import InputError
 from neuralmusic.jobs import EVENTS
-from neuralmusic.midi import write_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList, save_notes
 from neuralmusic.plots.run import COLOURS
 from neuralmusic.plots.stuck import FEWEST_LEFT, PLAYED, STUCK

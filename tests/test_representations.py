@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from neuralmusic.midi import read_midi, write_midi
+from neuralmusic.midi import read_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList, one_per_key
 from neuralmusic.representations import REPRESENTATIONS, events, melody, pianoroll
 from neuralmusic.representations.decoded import HIGHEST_KEY, LOWEST_KEY, Decoded

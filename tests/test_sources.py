@@ -19,7 +19,7 @@ from neuralmusic.code import code_of
 from neuralmusic.datasets import DATASETS, jsb_chorales, maestro
 from neuralmusic.datasets.source import BROUGHT, DOWNLOADED
 from neuralmusic.files import InputError
-from neuralmusic.midi import write_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import load_notes
 from tests.constructed import drawn
 from tests.tiny import PARAMS, ROOT, contents

@@ -8,7 +8,7 @@ import mido
 import numpy as np
 import pytest
 
-from neuralmusic.midi import write_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList
 from neuralmusic.tempo import Tempo, read_tempo, tempo_of
 from tests.described import midi

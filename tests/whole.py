@@ -11,7 +11,7 @@ import safetensors.numpy
 
 from neuralmusic.files import write_csv, write_text
 from neuralmusic.jobs import ATTENTION
-from neuralmusic.midi import write_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList, save_notes
 from tests.constructed import (
     EXPERIMENTS,

@@ -14,12 +14,19 @@ PACKAGE = Path(os.path.relpath(Path(__file__).parent))
 # is worded must not train a model again. A registry (an `__init__.py`) is in none of the lists, so
 # that a new entry reruns nothing.
 LISTED = {
-    "fetch": ["midi.py", "notes.py"],
+    "fetch": ["midi_writing.py", "notes.py"],
     "convert": ["prepare.py", "isolated.py", "midi.py", "midi_bytes.py", "notes.py"],
     "split": ["prepare.py", "seeds.py", "datasets/grouped.py"],
     "encode": ["prepare.py", "notes.py"],
     "train": ["train.py", "likelihood.py", "seeds.py", "vocabulary.py"],
-    "sample": ["sample.py", "likelihood.py", "midi.py", "notes.py", "seeds.py", "vocabulary.py"],
+    "sample": [
+        "sample.py",
+        "likelihood.py",
+        "midi_writing.py",
+        "notes.py",
+        "seeds.py",
+        "vocabulary.py",
+    ],
     "score": ["score.py", "likelihood.py", "vocabulary.py"],
     "probe": ["probe.py", "probe_steps.py", "likelihood.py", "vocabulary.py"],
 }

@@ -119,6 +119,7 @@ class _Pool:
         heard = wait(list(by_pipe), timeout=max(0.0, until - time.monotonic()))
         answers: dict[int, Any] = {}
         for pipe in heard:
+            # wait() is typed for sockets and handles too; only pipes were given to it.
             answers.update(self._receive(by_pipe[pipe]))  # type: ignore[index]
         for worker in ready:
             is_late = time.monotonic() - worker.since > self.seconds

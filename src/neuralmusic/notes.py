@@ -20,6 +20,7 @@ import numpy as np
 
 from neuralmusic.files import writing
 
+SECONDS_PER_BEAT = 0.5  # the scores' common tempo, 120 qpm (thesis §5.3.1)
 ROWS = "rows.npy"  # the archive's entry of all notes, piece after piece
 ENTRY_BYTES = 30  # the fixed part of what stands before an entry in a zip
 

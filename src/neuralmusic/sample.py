@@ -14,7 +14,7 @@ from neuralmusic.checkpoint import load_model
 from neuralmusic.device import computes_in_bfloat16, prepare_torch
 from neuralmusic.files import InputError, write_csv
 from neuralmusic.likelihood import gather
-from neuralmusic.midi import write_midi
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.models.model import Model
 from neuralmusic.prepare import load_encoded
 from neuralmusic.representations import REPRESENTATIONS

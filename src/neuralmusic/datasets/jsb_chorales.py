@@ -15,8 +15,8 @@ from neuralmusic.datasets.archive import check_sha256
 from neuralmusic.datasets.download import download, downloaded
 from neuralmusic.datasets.source import DOWNLOADED, Source
 from neuralmusic.files import InputError
-from neuralmusic.midi import SECONDS_PER_BEAT, write_midi
-from neuralmusic.notes import NoteList
+from neuralmusic.midi_writing import write_midi
+from neuralmusic.notes import SECONDS_PER_BEAT, NoteList
 
 HOME = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/master/"
 ADDRESSES = {  # by grid

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from neuralmusic.datasets.source import IN_PACKAGE, Source
 from neuralmusic.files import InputError
-from neuralmusic.midi import SECONDS_PER_BEAT, write_midi
-from neuralmusic.notes import NoteList
+from neuralmusic.midi_writing import write_midi
+from neuralmusic.notes import SECONDS_PER_BEAT, NoteList
 from neuralmusic.seeds import order_by_hash
 
 ABOUT = Source(

@@ -11,7 +11,7 @@ from neuralmusic.datasets.brought import fingerprint as fingerprint_of
 from neuralmusic.datasets.source import BROUGHT, Source
 from neuralmusic.datasets.theorytab_song import SongError, read_song
 from neuralmusic.files import InputError
-from neuralmusic.midi import write_midi
+from neuralmusic.midi_writing import write_midi
 
 MAX_NAME_BYTES = 200  # of a file, which gets longer while it is written
 ABOUT = Source(

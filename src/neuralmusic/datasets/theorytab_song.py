@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-from neuralmusic.midi import MAX_HOURS, SECONDS_PER_BEAT
-from neuralmusic.notes import NoteList
+from neuralmusic.midi import MAX_HOURS
+from neuralmusic.notes import SECONDS_PER_BEAT, NoteList
 
 MELODY_TONIC, CHORD_ROOT = 72, 48  # MIDI pitches of a C: an octave of room lies between the two
 LOWEST_ABSOLUTE = 24  # pitches from here on are MIDI's, below they count from a C

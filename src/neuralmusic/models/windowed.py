@@ -33,6 +33,7 @@ class Windowed(Model):
 
     def __init__(self, network: Model) -> None:
         super().__init__()
+        # Typed a Model, which holds the network as a module, and OfWindows, what is called of it.
         self.network = network  # type: ignore[assignment]
         self.vocabulary = network.vocabulary
         self.window_steps = self.network.window_steps
