@@ -28,6 +28,13 @@ EXPERIMENTS = PARAMS["experiments"]
 RUN = f"{sys.executable} -m neuralmusic"
 
 
+# Snakemake limits how many jobs begin in a second by a timer at every look it takes at the graph;
+# with hundreds of jobs that watching costs as much as a core. No job of ours is so short.
+onstart:
+    if workflow.local_exec and workflow.scheduler:
+        workflow.scheduler.job_rate_limiter = None
+
+
 wildcard_constraints:
     dataset="[^/.]+",
     representation="[^/.]+",
