@@ -40,7 +40,8 @@ def read_midi(
     for sequence in file.sequences:
         seconds, length = _in_time(sequence, file, time)
         rows = _notes(sequence, seconds, length, sustain_pedal)
-        rows[:, :2] += now
+        if now:
+            rows[:, :2] += now
         parts.append(rows)
         now += length
     if now > MAX_HOURS * 3600:
@@ -63,33 +64,43 @@ def _in_time(sequence: Sequence, file: MidiBytes, time: str) -> tuple[np.ndarray
     # Counted in whole ticks from the last change of tempo: summed seconds would drift, and a note
     # that lies half-way between two steps would fall to either.
     changes = [(0, 0.0, beat_seconds)]  # tick, second, seconds a quarter from there on
-    last = (sequence.end_tick, 0)
-    for tick, microseconds in [*sequence.tempo, last] if follows_tempo else [last]:
-        changed_tick, changed_seconds, beat_seconds = changes[-1]
-        if tick > changed_tick and beat_seconds * MAX_QUARTERS_A_MINUTE < 60:
-            tempo = 60 / max(beat_seconds, 1e-6)
-            raise MidiError(
-                f"tempo of {tempo:.0f} quarters a minute, over the limit of {MAX_QUARTERS_A_MINUTE}"
-            )
-        now = changed_seconds + (tick - changed_tick) * beat_seconds / file.ticks
+    for tick, microseconds in sequence.tempo if follows_tempo else ():
+        now = _second_of(tick, changes[-1], file.ticks)
+        if tick == changes[-1][0]:
+            changes.pop()
         changes.append((tick, now, microseconds / 1e6))
-    ticks, seconds, beats = np.array(changes[:-1]).T
+    length = _second_of(sequence.end_tick, changes[-1], file.ticks)
+    if len(changes) == 1:
+        return sequence.tick * changes[0][2] / file.ticks, length
+    ticks, seconds, beats = np.array(changes).T
     part = np.searchsorted(ticks, sequence.tick, side="right") - 1
-    return seconds[part] + (sequence.tick - ticks[part]) * beats[part] / file.ticks, changes[-1][1]
+    return seconds[part] + (sequence.tick - ticks[part]) * beats[part] / file.ticks, length
+
+
+def _second_of(tick: int, change: tuple[int, float, float], ticks: float) -> float:
+    """The second of a tick after the last change of tempo; `ticks` are those of a quarter."""
+    changed_tick, changed_seconds, beat_seconds = change
+    if tick > changed_tick and beat_seconds * MAX_QUARTERS_A_MINUTE < 60:
+        tempo = 60 / max(beat_seconds, 1e-6)
+        raise MidiError(
+            f"tempo of {tempo:.0f} quarters a minute, over the limit of {MAX_QUARTERS_A_MINUTE}"
+        )
+    return changed_seconds + (tick - changed_tick) * beat_seconds / ticks
 
 
 def _notes(
     sequence: Sequence, seconds: np.ndarray, end_seconds: float, sustain_pedal: bool
 ) -> np.ndarray:
-    """Rows of onset, offset, pitch and velocity (notes, 4), in the order in which notes end.
+    """Rows of onset, offset, pitch and velocity (notes, 4), sorted as those of a NoteList.
 
+    What begins at once at one pitch is in the order in which it ends.
     `seconds` are those of the events. What ends a note is known by its place among the events.
     """
     status, keys, velocities = sequence.status, sequence.first, sequence.second
     never = len(status)  # the place of the end of notes that nothing ends
     is_key = (status < 0xA0) & (status & 15 != DRUM_CHANNEL)
     at = np.flatnonzero(is_key)
-    key = (status[at] & 15) << 7 | keys[at]
+    key = ((status[at] & 15) << 7 | keys[at]).astype(np.int16)  # NumPy sorts those the fastest
     order = np.argsort(key, kind="stable")
     at, key = at[order], key[order]  # all events of one key of one channel one after the other
     on = np.flatnonzero((status[at] >= 0x90) & (velocities[at] > 0))
@@ -98,11 +109,14 @@ def _notes(
         # A key let go while the pedal is down sounds to the pedal's release, or its next strike.
         next_strike = _following(at[on], key[on], never)
         ends = np.minimum(_released(status, keys, velocities)[ends], next_strike)
-    struck = at[on]
-    table = np.empty((len(on), 4))
+    by_end = np.argsort(ends, kind="stable")
+    struck, ends = at[on][by_end], ends[by_end]
+    in_time = np.argsort(sequence.tick[struck] << 7 | keys[struck], kind="stable")
+    struck, ends = struck[in_time], ends[in_time]
+    table = np.empty((len(on), 4), order="F")
     table[:, 0], table[:, 2], table[:, 3] = seconds[struck], keys[struck], velocities[struck]
     table[:, 1] = np.concatenate((seconds, (end_seconds,)))[ends]
-    return table[np.lexsort((key[on], ends))]
+    return table
 
 
 def _following(at: np.ndarray, key: np.ndarray, never: int) -> np.ndarray:

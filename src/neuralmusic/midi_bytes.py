@@ -63,11 +63,8 @@ class _Track:
     """What is found in a track while it is read."""
 
     data: bytes
-    ticks: array[int] = field(default_factory=lambda: array("q"))
-    statuses: array[int] = field(default_factory=lambda: array("B"))
-    places: array[int] = field(default_factory=lambda: array("q"))  # of the two data bytes
-    tempo: list[tuple[int, int]] = field(default_factory=list)
-    end_tick: int = 0
+    starts: array[int] = field(default_factory=lambda: array("q"))  # of its events
+    tempo: list[tuple[int, int]] = field(default_factory=list)  # event, microseconds a quarter
     has_end: bool = False  # its end-of-track event was read
 
 
@@ -130,40 +127,28 @@ def _tracks(data: bytes, count: int) -> list[_Track]:
 
 
 def _read_track(track: _Track) -> None:
-    """Raises IndexError where the bytes end within an event."""
+    """Finds where the events begin; raises IndexError where the bytes end within one."""
     # All time is spent here: what is looked up is local, and a list is looked up the fastest.
-    data = track.data
+    data, start = track.data, track.starts.append
     values = list(data)
-    at, end, tick, running = 0, len(values), 0, NO_STATUS
-    ticks, statuses, places = track.ticks.append, track.statuses.append, track.places.append
+    at, end, running = 0, len(values), NO_STATUS
     while at < end:
-        delta = values[at]
+        start(at)
+        if values[at] >= 0x80:
+            at += 1
+            if values[at] >= 0x80:
+                at = _variable_length(data, at - 1)[1] - 1
         at += 1
-        if delta >= 0x80:
-            second = values[at]
-            if second < 0x80:
-                delta = (delta & 0x7F) << 7 | second
-                at += 1
-            else:
-                delta, at = _variable_length(data, at - 1)
-        tick += delta
         status = values[at]
         if status < 0x80:
             status = running
         else:
             at += 1
-        if status < 0xA0:
-            ticks(tick)
-            statuses(status)
-            places(at)
+        if status < 0xC0:
             at += 2
             running = status
         elif status < 0xF0:
-            if status >> 4 == 0xB and values[at] == SUSTAIN_CONTROLLER:
-                ticks(tick)
-                statuses(status)
-                places(at)
-            at += 1 if 0xC0 <= status < 0xE0 else 2
+            at += 1 if status < 0xE0 else 2
             running = status
         elif status == 0xFF:
             kind = values[at]
@@ -171,7 +156,8 @@ def _read_track(track: _Track) -> None:
             if kind == SET_TEMPO:
                 if length < 3:
                     raise MidiError(f"damaged (a tempo of {length} bytes)")
-                track.tempo.append((tick, int.from_bytes(data[at : at + 3], "big")))
+                microseconds = int.from_bytes(data[at : at + 3], "big")
+                track.tempo.append((len(track.starts) - 1, microseconds))
             elif kind == END_OF_TRACK and at + length <= end:
                 track.has_end = True
                 break
@@ -187,7 +173,6 @@ def _read_track(track: _Track) -> None:
             raise MidiError(f"damaged (a status of {status:02X})")
     if at > end:
         raise IndexError
-    track.end_tick = tick
 
 
 def _variable_length(data: bytes, at: int) -> tuple[int, int]:
@@ -205,22 +190,54 @@ def _variable_length(data: bytes, at: int) -> tuple[int, int]:
 
 def _together(tracks: list[_Track]) -> Sequence:
     """The events of tracks in one order: by tick, and at one tick track by track."""
-    if len(tracks) == 1:
-        columns = _columns(tracks[0])
+    read = [_columns(track) for track in tracks]
+    if len(read) == 1:
+        columns = read[0][0]
     else:
-        columns = np.concatenate([np.zeros((4, 0), np.int64), *map(_columns, tracks)], axis=1)
+        columns = np.concatenate([np.zeros((4, 0), np.int64), *(of for of, _, _ in read)], axis=1)
         columns = columns[:, np.argsort(columns[0], kind="stable")]
-    tempo = sorted((change for t in tracks for change in t.tempo), key=lambda change: change[0])
+    tempo = sorted((change for _, of, _ in read for change in of), key=lambda change: change[0])
     tick, status, first, second = columns
-    end_tick = max((t.end_tick for t in tracks), default=0)
-    return Sequence(tick, status, first, second, tempo, end_tick)
+    return Sequence(tick, status, first, second, tempo, max((end for *_, end in read), default=0))
 
 
-def _columns(track: _Track) -> np.ndarray:
-    """Tick, status and data bytes of the events, int64 (4, events)."""
-    values = np.minimum(np.frombuffer(track.data, np.uint8), 127)
-    place = np.asarray(track.places, np.int64)
-    columns = np.empty((4, len(place)), np.int64)
-    columns[0], columns[1] = track.ticks, track.statuses
-    columns[2], columns[3] = values[place], values[place + 1]
-    return columns
+def _columns(track: _Track) -> tuple[np.ndarray, list[tuple[int, int]], int]:
+    """Of a track that was read: its notes and pedals, its tempo and its last event's tick.
+
+    The first are tick, status and data bytes, int64 (4, events).
+    """
+    data = np.frombuffer(track.data, np.uint8)
+    if not len(track.starts):
+        return np.empty((4, 0), np.int64), [], 0
+    delta, at = _variable_lengths(data, np.asarray(track.starts, np.int64))
+    ticks = np.cumsum(delta)
+    status = data[at]
+    is_stated = status >= 0x80
+    at += is_stated
+    if not is_stated.all():
+        is_running = is_stated & (status < 0xF0)
+        stated = np.maximum.accumulate(np.where(is_running, np.arange(len(at)), 0))
+        status = np.where(is_stated, status, status[stated])
+    first = data.take(at, mode="clip")  # an event without data may be the track's last
+    is_pedal = (status & 0xF0 == 0xB0) & (first == SUSTAIN_CONTROLLER)
+    kept = np.flatnonzero((status < 0xA0) | is_pedal)
+    columns = np.empty((4, len(kept)), np.int64)
+    columns[0], columns[1], columns[2] = ticks[kept], status[kept], first[kept]
+    columns[3] = data[at[kept] + 1]
+    np.minimum(columns[2:], 127, out=columns[2:])
+    tempo = [(int(ticks[event]), microseconds) for event, microseconds in track.tempo]
+    return columns, tempo, int(ticks[-1])
+
+
+def _variable_lengths(data: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers at some places, int64, and the places after them."""
+    byte = data[at]
+    value = (byte & 0x7F).astype(np.int64)
+    at = at + 1
+    longer = np.flatnonzero(byte >= 0x80)
+    while len(longer):
+        byte = data[at[longer]]
+        value[longer] = value[longer] << 7 | byte & 0x7F
+        at[longer] += 1
+        longer = longer[byte >= 0x80]
+    return value, at

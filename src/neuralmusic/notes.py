@@ -53,7 +53,11 @@ class NoteList:
         The length is at least the last offset.
         """
         table = np.asarray(notes, dtype=np.float64).reshape(-1, 4)
-        table = table[np.lexsort((table[:, 2], table[:, 0]))]
+        onset, pitch = table[:, 0], table[:, 2]
+        is_later = onset[1:] > onset[:-1]
+        is_later |= (onset[1:] == onset[:-1]) & (pitch[1:] >= pitch[:-1])
+        if not is_later.all():  # what comes from a file is sorted
+            table = table[np.lexsort((pitch, onset))]
         last_offset = float(table[:, 1].max()) if len(table) else 0.0
         return NoteList(
             onset_seconds=np.ascontiguousarray(table[:, 0]),
@@ -90,7 +94,7 @@ class NoteList:
         """A hash of the notes to the millisecond, equal for copies of one piece."""
         hasher = hashlib.sha256()
         for seconds in (self.onset_seconds, self.offset_seconds):
-            hasher.update(np.round(seconds * 1000).astype("<i8").tobytes())
+            hasher.update(np.rint(seconds * 1000).astype("<i8").tobytes())
         hasher.update(self.pitch.astype("<i2").tobytes())
         return hasher.hexdigest()
 
