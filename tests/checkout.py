@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,12 @@ def run(command: list[str], folder: Path, check: bool = True) -> str:
 
 def snakemake(checkout: Path, *arguments: str, cores: str = "all", check: bool = True) -> str:
     return run(["snakemake", "--cores", cores, *arguments], checkout, check)
+
+
+def planned(checkout: Path) -> set[str]:
+    """The jobs that a run would execute, named as those of `Jobs.ran`."""
+    said = snakemake(checkout, "--dry-run")
+    return set(re.findall(r"^ +benchmark: logs/(\S+)\.tsv$", said, re.MULTILINE))
 
 
 def edit(path: Path, old: str, new: str, after: str = "") -> None:

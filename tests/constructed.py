@@ -208,3 +208,14 @@ def write_note_ends(
     which = pd.DataFrame(at or [(0.0, 60)] * len(rows), columns=["onset_seconds", "pitch"])
     frame = pd.concat([frame[["file"]], which, frame.drop(columns="file")], axis=1)
     write_csv(results / "samples" / experiment / model / "note_ends.csv", frame)
+
+
+def random_piece(seed: int, low: int = 0, high: int = 128, notes: int = 60) -> NoteList:
+    """Overlapping notes at any time, of any length, also of one key at once."""
+    generator = np.random.default_rng(seed)
+    onsets = generator.uniform(0, 20, notes)
+    lengths = generator.exponential(0.4, notes)
+    pitches = generator.integers(low, high, notes)
+    velocities = generator.integers(1, 128, notes)
+    rows = zip(onsets, onsets + lengths, pitches, velocities, strict=True)
+    return NoteList.of(list(rows), generator.uniform(18, 30))

@@ -13,7 +13,7 @@ MODELS = {
     "polyphonic_events": ["basic", "markov"],
     "polyphonic_pianoroll": ["basic", "markov"],
     "polyphonic_grammar": ["basic", "markov"],
-    "attention": ["s1h1", "s2h2", "markov"],
+    "attention": ["s2h2", "markov"],
 }
 EVENTS, GRAMMAR, ATTENTION = "polyphonic_events", "polyphonic_grammar", "attention"
 NOTHING = "Nothing to be done"
@@ -92,14 +92,6 @@ def record(checkout: Path) -> None:
     snakemake(checkout)
     make(checkout, "record")
     commit_all(checkout)
-
-
-def with_snakemake(checkout: Path) -> None:
-    snakemake(checkout)
-
-
-def with_dvc(checkout: Path) -> None:
-    run(["dvc", "repro"], checkout)
 
 
 def assert_all_is_done(checkout: Path) -> None:
