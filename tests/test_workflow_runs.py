@@ -91,7 +91,7 @@ def test_killed_run_goes_on_to_the_same_bytes(checkout, recorded):
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ("      epochs: 9", "      epoch: 30", "experiments.monophonic.training.epoch"),
+        ("      epochs: 7", "      epoch: 30", "experiments.monophonic.training.epoch"),
         ("basic: {family: rnn", "basic: {family: rnnn", "rnnn"),
         ("dataset: ryans_mammoth", "dataset: ryans", "'ryans'"),
         ("collection: ryansMammoth", "collection: ryansMamoth", "ryansMamoth"),
