@@ -79,7 +79,8 @@ def with_few_models(params: Path) -> None:
         if line.startswith("  ") and line.strip(" :") in MODELS:
             experiment = line.strip(" :")
         name = line.strip().split(":")[0]
-        if "{family: " not in line or name in MODELS[experiment]:
+        is_other = "{family: " in line and name not in MODELS[experiment]
+        if not is_other and not line.strip().startswith("models: {"):  # a scale's, of one of them
             kept.append(line)
     params.write_text("\n".join(kept) + "\n")
 
