@@ -18,7 +18,7 @@ export PYTHONPATH := $(CURDIR)/src
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
-reproduce: $(INSTALLED) ## fetch, train, sample, evaluate, draw: every table and figure [SCALE=smoke|default|thesis DATASET=name]
+reproduce: $(INSTALLED) ## fetch, train, sample, evaluate, draw: every table and figure [SCALE=smoke|default|long|thesis DATASET=name]
 	snakemake --quiet rules --cores $(CORES) $(CONFIG)
 	@echo "results/report/index.html shows everything"
 
