@@ -185,7 +185,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch(tmp_path):
     encoded = corpus(
         tmp_path, {"train": [periodic([60], 40)], "valid": [periodic([90], 20)], "test": []}
     )
-    params = job("basic", training={"learning_rate": 0.05})
+    params = job("basic", training={"learning_rate": 0.05, "schedule": "constant"})
     out = trained(params, encoded, tmp_path)
     log = pd.read_csv(out / "log.csv")
     assert log["valid_loss"].idxmin() == 0
