@@ -9,6 +9,7 @@ import pytest
 from filelock import FileLock
 
 from tests.recorded import record
+from tests.tiny import EXPERIMENTS, TRAINED, corpus
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -35,3 +36,15 @@ def checkout(recorded, tmp_path) -> Path:
     copied = tmp_path / "checkout"
     shutil.copytree(recorded, copied, symlinks=True)
     return copied
+
+
+@pytest.fixture(scope="session")
+def corpora(tmp_path_factory) -> dict[str, Path]:
+    """The same tunes, encoded for every experiment. Not to be changed."""
+    found = {e: corpus(tmp_path_factory.mktemp(e), experiment=e) for e in TRAINED}
+    return {e: found[own["weights_of"] or e] for e, own in EXPERIMENTS.items()}
+
+
+@pytest.fixture(scope="session")
+def encoded(corpora) -> Path:
+    return corpora["monophonic"]

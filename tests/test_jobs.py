@@ -1,18 +1,15 @@
-"""Which parameters each job depends on, and when a job is due."""
+"""Which parameters each job depends on."""
 
 import copy
-import os
-import time
-from pathlib import Path
 
 import pytest
 
 from neuralmusic import config, jobs
-from neuralmusic.__main__ import VERBS
 from neuralmusic.checkpoint import build_model
-from neuralmusic.files import InputError, to_json
+from neuralmusic.files import InputError
 from neuralmusic.models.model import Counted
 from tests import tiny
+from tests.edited import edited, resolved_with
 from tests.tiny import ENTRIES, EXPERIMENTS, PARAMS, RAW, SAMPLED_ANEW, SCHEMA, TRAINED
 
 REPORT = ("report", "report")
@@ -25,28 +22,6 @@ def changed_jobs(after: dict, before: dict = PARAMS) -> set[tuple[str, str]]:
     old, new = jobs.all_jobs(before), jobs.all_jobs(after)
     assert REPORT not in new or old[REPORT] != new[REPORT] or before == after
     return {job for job in {*old, *new} - {REPORT} if old.get(job) != new.get(job)}
-
-
-def edited(*path: str, value) -> dict:
-    """The resolved parameters with one of them changed."""
-    params = copy.deepcopy(PARAMS)
-    section = params
-    for key in path[:-1]:
-        section = section[key]
-    assert section[path[-1]] != value
-    section[path[-1]] = value
-    return params
-
-
-def resolved_with(path: str, value) -> dict:
-    """What params.yaml resolves to with one parameter changed there."""
-    raw = copy.deepcopy(RAW)
-    *parents, last = path.split(".")
-    section = raw
-    for key in parents:
-        section = section[key]
-    section[last] = value
-    return config.resolve(raw, SCHEMA)
 
 
 def of(verbs, experiment: str, models) -> set[tuple[str, str]]:
@@ -335,113 +310,3 @@ def test_a_table_or_figure_depends_on_its_experiments_and_on_no_other():
     figures = {n for n, (_, of) in jobs.FIGURES.items() if of == "polyphonic_pianoroll"}
     compared = {("tabulate", name) for name in tables} | {("draw", name) for name in figures}
     assert changed_jobs(after) == compared | {("judge", "claims")}
-
-
-# Snapshots: files whose time says whether their job is due.
-
-
-@pytest.fixture
-def workflow(tmp_path, monkeypatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def snapshot(parameters: dict, copied: Path) -> Path:
-    return Path(jobs.snapshot("train", "monophonic/basic", parameters, copied))
-
-
-def output(copied: Path, parameters: dict) -> None:
-    copied.parent.mkdir(parents=True, exist_ok=True)
-    copied.write_text(to_json(parameters))
-
-
-def is_newer(path: Path, than: Path) -> bool:
-    return path.stat().st_mtime_ns > than.stat().st_mtime_ns
-
-
-COPY = Path("results/models/monophonic/basic/params.json")
-
-
-def test_a_snapshot_is_written_where_the_text_differs(workflow):
-    path = snapshot({"a": 1}, COPY)
-    assert path == Path(".params/train.monophonic.basic.json")
-    assert path.read_text() == to_json({"a": 1})
-    os.utime(path, (1e9, 1e9))
-    assert snapshot({"a": 1}, COPY).stat().st_mtime == 1e9  # no output yet: as it was
-    snapshot({"a": 2}, COPY)
-    assert path.read_text() == to_json({"a": 2})
-    assert path.stat().st_mtime > 1e9
-
-
-def test_an_output_made_with_the_same_parameters_is_not_due(workflow):
-    output(COPY, {"a": 1})
-    os.utime(COPY, (1e9, 1e9))
-    assert is_newer(COPY, than=snapshot({"a": 1}, COPY))  # written afresh, as in a fresh clone
-    snapshot({"a": 2}, COPY)
-    assert is_newer(COPY, than=snapshot({"a": 1}, COPY))  # changed, and changed back
-
-
-def test_an_output_made_with_other_parameters_is_due(workflow):
-    snapshot({"a": 1}, COPY)
-    output(COPY, {"a": 1})
-    time.sleep(0.01)
-    assert is_newer(snapshot({"a": 2}, COPY), than=COPY)
-    assert is_newer(snapshot({"a": 2}, COPY), than=COPY)
-
-
-def test_an_output_replaced_by_an_older_one_is_due(workflow):
-    """As after `dvc checkout` of another commit: the parameters did not change, the output did."""
-    snapshot({"a": 1}, COPY)
-    output(COPY, {"a": 1})
-    assert is_newer(COPY, than=snapshot({"a": 1}, COPY))
-    output(COPY, {"a": 0})
-    time.sleep(0.01)
-    assert is_newer(snapshot({"a": 1}, COPY), than=COPY)
-
-
-def test_every_job_has_a_snapshot_and_a_copy_of_its_own(workflow):
-    found = jobs.all_jobs(PARAMS)
-    paths = jobs.write_snapshots(PARAMS)
-    assert set(paths) == set(found)
-    assert len(set(paths.values())) == len({copied for _, copied in found.values()}) == len(paths)
-    for job, path in paths.items():
-        assert Path(path).read_text() == to_json(found[job][0])
-    assert {verb for verb, _ in paths} == set(VERBS) - {"sweep", "datasets"}
-
-
-def test_what_no_model_made_is_stale(workflow):
-    wanted = [copied for _, copied in jobs.all_jobs(PARAMS).values()]
-    wanted += ["results/tables/table_5_1.csv", "results/figures/figure_5_2.png"]
-    stale = [f"results/{folder}/monophonic/removed" for folder in jobs.MODEL_FOLDERS.values()]
-    stale += ["results/samples/gone/real", "results/datasets/gone", "results/tables/table_9_9.md"]
-    for name in [*wanted, *(f"{folder}/params.json" for folder in stale[:-1]), stale[-1]]:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text("{}")
-    assert [p.as_posix() for p in jobs.stale_outputs(PARAMS)] == sorted(stale)
-    fewer = copy.deepcopy(PARAMS)
-    del fewer["experiments"]["monophonic"]["models"]["markov"]
-    found = {p.as_posix() for p in jobs.stale_outputs(fewer)}
-    markov = {f"results/{folder}/monophonic/markov" for folder in jobs.MODEL_FOLDERS.values()}
-    assert found == set(stale) | markov
-
-
-def test_a_dataset_that_no_experiment_uses_is_not_described():
-    found = jobs.all_jobs(PARAMS)
-    described = [job for verb, job in found if verb == "describe"]
-    assert described == jobs.dataset_names(PARAMS) == ["ryans_mammoth", "bach_chorales"]
-    given, copied = found["describe", "bach_chorales"]
-    assert given == {"dataset": "bach_chorales", "time": "beats"}
-    assert copied == "results/datasets/bach_chorales/params.json"
-    other = edited("experiments", "monophonic", "dataset", value="bach_chorales")
-    assert ("describe", "ryans_mammoth") not in jobs.all_jobs(other)
-
-
-def test_runs_of_fewer_seeds_are_stale(workflow):
-    two = resolved_with("experiments.monophonic.seeds", 2)
-    for _, copied in jobs.all_jobs(two).values():
-        Path(copied).parent.mkdir(parents=True, exist_ok=True)
-        Path(copied).write_text("{}")
-    assert jobs.stale_outputs(two) == []
-    found = {p.as_posix() for p in jobs.stale_outputs(PARAMS)}
-    assert "results/models/monophonic/basic.2" in found
-    assert all(name.endswith(".2") and "/monophonic/" in name for name in found)

@@ -12,12 +12,13 @@ from neuralmusic.models import markov
 from neuralmusic.models.model import Model
 from neuralmusic.notes import NoteList, one_per_key
 from neuralmusic.prepare import load_encoded
-from neuralmusic.representations import events, melody, pianoroll
+from neuralmusic.representations import melody, pianoroll
 from neuralmusic.representations.decoded import Decoded
 from neuralmusic.sample import COLUMNS, END_COLUMNS, REAL, draw_primers, generate, sample
 from neuralmusic.score import score
-from neuralmusic.vocabulary import Bits, Classes, restrict, vocabulary_of
+from neuralmusic.vocabulary import Bits, Classes, vocabulary_of
 from tests.constructed import melody as tune
+from tests.sampled import FIRST, PLAIN, sampled, table
 from tests.tiny import (
     ENTRIES,
     EXPERIMENTS,
@@ -34,23 +35,8 @@ from tests.tiny import (
 
 CPU = torch.device("cpu")
 of_kinds = pytest.mark.parametrize(("experiment", "name"), KINDS)
-# One model of every experiment, also of those that sample another's.
-FIRST = {experiment: next(iter(own["models"])) for experiment, own in EXPERIMENTS.items()}
 of_each = pytest.mark.parametrize(("experiment", "name"), FIRST.items())
-PLAIN = job("basic")["sampling"]
 CYCLE = [60, 62, 64, 128]
-
-
-@pytest.fixture(scope="module")
-def corpora(tmp_path_factory):
-    """The same tunes, encoded for every experiment."""
-    found = {e: corpus(tmp_path_factory.mktemp(e), experiment=e) for e in TRAINED}
-    return {e: found[own["weights_of"] or e] for e, own in EXPERIMENTS.items()}
-
-
-@pytest.fixture(scope="module")
-def encoded(corpora):
-    return corpora["monophonic"]
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +47,6 @@ def periodic_markov(tmp_path_factory):
     model.fit([periodic(CYCLE, 400)])
     save_weights(folder / "weights.safetensors", model.state_dict())
     return folder
-
-
-def table(folder) -> pd.DataFrame:
-    return pd.read_csv(folder / "pieces.csv")
-
-
-def sampled(params: dict, encoded, folder):
-    """The samples of an untrained model."""
-    sample(params, untrained(params, folder / "model"), encoded, folder / "out")
-    return folder / "out"
 
 
 @pytest.mark.parametrize(("experiment", "name"), list(dict.fromkeys([*KINDS, *FIRST.items()])))
@@ -274,105 +250,6 @@ def test_samples_of_bits_follow_the_models_own_distribution():
     assert (one_step(model, primers, pianoroll, threshold=threshold) == [1, 0, 0]).all()
 
 
-# Events, whose steps take time of their own.
-
-
-class Fixed(Model):
-    """Gives the same logits after whatever it reads."""
-
-    def __init__(self, likely: dict[int, float]) -> None:
-        super().__init__()
-        self.vocabulary = Classes(events.CLASSES)
-        self.logits = torch.full((events.CLASSES,), -torch.inf)
-        for event, probability in likely.items():
-            self.logits[event] = np.log(probability)
-
-    def forward(self, inputs, state=None):
-        return self.logits.expand(*inputs.shape, -1), None
-
-
-NO_PRIMERS = np.full((6, 1), events.CLASSES)
-
-
-def of_fixed(likely: dict[int, float], seconds: float, primers=NO_PRIMERS, **changed) -> list:
-    """What a model of fixed probabilities writes, at 100 steps a second."""
-    length = round(seconds * 100)
-    sampling = PLAIN | changed
-    return generate(Fixed(likely), primers, length, events, 100, sampling, "float32", 3, CPU)
-
-
-def test_pieces_of_events_go_on_until_the_slowest_is_long_enough():
-    found = of_fixed({60: 0.5, 256 + 9: 0.25, 256 + 99: 0.25}, 4)
-    lengths = [events.durations(steps).sum() for steps in found]
-    assert min(lengths) >= 400
-    assert min(events.durations(steps[:-1]).sum() for steps in found) < 400
-    assert len({len(steps) for steps in found}) == 1
-    assert all(steps.dtype == np.int16 for steps in found)
-
-
-def test_a_model_that_never_lets_time_pass_is_stopped_and_written(corpora, tmp_path):
-    for most, seconds in ((100, 2), (25, 2), (10.5, 1)):
-        found = of_fixed({60: 0.5, 188: 0.5}, seconds, max_steps_per_second=most)
-        assert [len(steps) for steps in found] == [int(most * seconds)] * len(found)
-    params = job("markov", "polyphonic_events", sampling={"max_steps_per_second": 20, "seconds": 3})
-    model = markov.build(markov.Settings(smoothing=1e-9), Classes(events.CLASSES), 8, "causal")
-    model.fit([np.array([events.CLASSES - 1, 60, 188] * 50)])
-    model.log_probabilities[:, events.TIME_SHIFT : events.VELOCITY] = -1e9
-    save_weights(tmp_path / "model/weights.safetensors", model.state_dict())
-    sample(params, tmp_path / "model", corpora["polyphonic_events"], tmp_path / "out")
-    found = table(tmp_path / "out")
-    assert found["steps"].tolist() == [60] * 3
-    for file in found["file"]:
-        piece = read_midi(tmp_path / "out" / file, allow_empty=True)
-        assert piece.length_seconds <= 1 / 960 + 1e-9  # of the shortest note that there is
-
-
-def assert_grammatical(primer: np.ndarray, steps: np.ndarray) -> None:
-    grammar = events.Grammar(primer[None])
-    for event in steps.tolist():
-        assert grammar.allowed()[0, event]
-        grammar.follow(np.array([event]))
-
-
-@pytest.mark.parametrize("restricted", [{}, {"top_k": 5}, {"top_p": 0.5}, {"temperature": 3.0}])
-def test_with_the_grammar_nothing_follows_that_cannot(restricted, corpora, tmp_path):
-    """Whatever else restricts the draw; a model that has learned nothing writes much else."""
-    params = job("basic", "polyphonic_grammar", sampling=restricted | {"pieces": 6})
-    model = load_model(params, untrained(params, tmp_path), CPU)
-    primers = draw_primers(params, corpora["polyphonic_events"], model.vocabulary)[1]
-    plain, masked = (
-        generate(model, primers, 2000, events, 100, sampling, "float32", 3, CPU)
-        for sampling in (params["sampling"] | {"grammar": False}, params["sampling"])
-    )
-    assert params["sampling"]["grammar"] is True
-    for primer, steps in zip(primers, masked, strict=True):
-        assert_grammatical(primer, steps)
-        decoded = events.decode(steps, 100, before=primer)
-        assert (decoded.turned_off != decoded.stuck).all()  # no key is struck while it is down
-    with pytest.raises(AssertionError):
-        for primer, steps in zip(primers, plain, strict=True):
-            assert_grammatical(primer, steps)
-
-
-def test_the_grammar_counts_the_keys_of_the_primer():
-    """A key that is down from it may be let go and not struck, each piece by its own."""
-    primers = np.array([[events.CLASSES, 60], [60, 188], [64, 60]])
-    likely = {60: 0.45, 188: 0.45, 256: 0.1}
-    found = of_fixed(likely, 3, primers, grammar=True, max_steps_per_second=500)
-    notes = [[event for event in steps.tolist() if event < 256] for steps in found]
-    assert notes[0][:4] == notes[2][:4] == [188, 60, 188, 60]
-    assert notes[1][:4] == [60, 188, 60, 188]
-
-
-@pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if representation_of(e) is events])
-def test_an_experiment_is_grammatical_where_it_says_so(experiment, corpora, tmp_path):
-    params = job(FIRST[experiment], experiment, sampling={"pieces": 6, "seconds": 20})
-    out = sampled(params, corpora[experiment], tmp_path)
-    ends = pd.read_csv(out / "note_ends.csv")
-    struck_while_down = ((ends["stuck"] == 0) & (ends["turned_off"] == 0)).sum()
-    assert (struck_while_down == 0) == params["sampling"]["grammar"]
-
-
 # What is drawn from a pianoroll with a threshold.
 
 
@@ -446,45 +323,6 @@ def test_samples_of_silence_have_no_ends_of_notes(encoded, tmp_path):
     ends = pd.read_csv(tmp_path / "out/note_ends.csv")
     assert list(ends) == END_COLUMNS
     assert len(ends) == 0
-
-
-# By hand: probabilities 0.5, 0.3, 0.15, 0.05, in another order.
-LOGITS = torch.tensor([[0.15, 0.5, 0.05, 0.3]]).log()
-
-
-def probabilities(**changed) -> list[float]:
-    plain = {"temperature": 1.0, "top_k": None, "top_p": None}
-    return torch.softmax(restrict(LOGITS, **plain | changed), -1)[0].tolist()
-
-
-@pytest.mark.parametrize(
-    ("changed", "expected"),
-    [
-        ({}, [0.15, 0.5, 0.05, 0.3]),
-        ({"temperature": 0.5}, [0.0225 / 0.365, 0.25 / 0.365, 0.0025 / 0.365, 0.09 / 0.365]),
-        ({"top_k": 1}, [0, 1, 0, 0]),
-        ({"top_k": 2}, [0, 0.625, 0, 0.375]),
-        ({"top_k": 4}, [0.15, 0.5, 0.05, 0.3]),
-        ({"top_k": 9}, [0.15, 0.5, 0.05, 0.3]),
-        ({"top_p": 0.01}, [0, 1, 0, 0]),
-        ({"top_p": 0.6}, [0, 0.625, 0, 0.375]),
-        ({"top_p": 0.9}, [0.15 / 0.95, 0.5 / 0.95, 0, 0.3 / 0.95]),
-        ({"top_p": 1.0}, [0.15, 0.5, 0.05, 0.3]),
-        ({"top_k": 3, "top_p": 0.6}, [0, 0.625, 0, 0.375]),
-        # Top-p counts what the temperature has made: 0.707, 0.548, 0.387, 0.224 of 1.866.
-        ({"temperature": 2.0, "top_p": 0.5}, [0, 0.5635, 0, 0.4365]),
-    ],
-    ids=str,
-)
-def test_restrictions_by_hand(changed, expected):
-    assert probabilities(**changed) == pytest.approx(expected, abs=1e-4)
-
-
-def test_restrictions_work_row_by_row():
-    rows = torch.cat([LOGITS, LOGITS.flip(1)])
-    both = restrict(rows, 1.0, 2, 0.9)
-    assert torch.equal(both[1].flip(0), both[0])
-    assert torch.isinf(both).sum(1).tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

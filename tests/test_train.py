@@ -51,17 +51,6 @@ of_gradient = pytest.mark.parametrize(("experiment", "name"), GRADIENT)
 of_each = pytest.mark.parametrize(("experiment", "name"), OF_EACH)
 
 
-@pytest.fixture(scope="module")
-def corpora(tmp_path_factory):
-    """The same tunes, encoded for every trained experiment."""
-    return {e: corpus(tmp_path_factory.mktemp(e), experiment=e) for e in TRAINED}
-
-
-@pytest.fixture(scope="module")
-def encoded(corpora):
-    return corpora["monophonic"]
-
-
 def trained(params, encoded, folder, out="out"):
     train(params, encoded, folder / "checkpoint.pt", folder / out)
     return folder / out

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from neuralmusic.representations import REPRESENTATIONS
-from neuralmusic.vocabulary import Bits, BitsEmbedding, Classes, Vocabulary, vocabulary_of
+from neuralmusic.vocabulary import Bits, BitsEmbedding, Classes, Vocabulary, restrict, vocabulary_of
 from tests.entries import BITS, CLASSES, SIZE, both
 
 PLAIN = {"temperature": 1.0, "top_k": None, "top_p": None, "threshold": None}
@@ -161,3 +161,42 @@ def test_the_embedding_of_classes_has_a_vector_for_the_start():
     embedding = CLASSES.embedding(5)
     assert embedding(torch.arange(SIZE + 1)).shape == (SIZE + 1, 5)
     assert not torch.equal(*embedding(torch.tensor([CLASSES.start, SIZE - 1])))
+
+
+# By hand: probabilities 0.5, 0.3, 0.15, 0.05, in another order.
+LOGITS = torch.tensor([[0.15, 0.5, 0.05, 0.3]]).log()
+
+
+def probabilities(**changed) -> list[float]:
+    plain = {"temperature": 1.0, "top_k": None, "top_p": None}
+    return torch.softmax(restrict(LOGITS, **plain | changed), -1)[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, [0.15, 0.5, 0.05, 0.3]),
+        ({"temperature": 0.5}, [0.0225 / 0.365, 0.25 / 0.365, 0.0025 / 0.365, 0.09 / 0.365]),
+        ({"top_k": 1}, [0, 1, 0, 0]),
+        ({"top_k": 2}, [0, 0.625, 0, 0.375]),
+        ({"top_k": 4}, [0.15, 0.5, 0.05, 0.3]),
+        ({"top_k": 9}, [0.15, 0.5, 0.05, 0.3]),
+        ({"top_p": 0.01}, [0, 1, 0, 0]),
+        ({"top_p": 0.6}, [0, 0.625, 0, 0.375]),
+        ({"top_p": 0.9}, [0.15 / 0.95, 0.5 / 0.95, 0, 0.3 / 0.95]),
+        ({"top_p": 1.0}, [0.15, 0.5, 0.05, 0.3]),
+        ({"top_k": 3, "top_p": 0.6}, [0, 0.625, 0, 0.375]),
+        # Top-p counts what the temperature has made: 0.707, 0.548, 0.387, 0.224 of 1.866.
+        ({"temperature": 2.0, "top_p": 0.5}, [0, 0.5635, 0, 0.4365]),
+    ],
+    ids=str,
+)
+def test_restrictions_by_hand(changed, expected):
+    assert probabilities(**changed) == pytest.approx(expected, abs=1e-4)
+
+
+def test_restrictions_work_row_by_row():
+    rows = torch.cat([LOGITS, LOGITS.flip(1)])
+    both = restrict(rows, 1.0, 2, 0.9)
+    assert torch.equal(both[1].flip(0), both[0])
+    assert torch.isinf(both).sum(1).tolist() == [2, 2]
