@@ -18,8 +18,8 @@ from neuralmusic.midi import MidiError, read_midi
 from neuralmusic.notes import NoteList, load_notes
 from neuralmusic.prepare import fetch
 from tests import bad_reader
+from tests.played import rows
 from tests.test_datasets import rejected
-from tests.test_notes_and_midi import rows
 
 END = b"\x00\xff\x2f\x00"
 
