@@ -18,8 +18,8 @@ from neuralmusic.midi import MidiError, read_midi
 from neuralmusic.notes import NoteList, load_notes
 from neuralmusic.prepare import fetch
 from tests import bad_reader
+from tests.fetching import rejected
 from tests.played import rows
-from tests.test_datasets import rejected
 
 END = b"\x00\xff\x2f\x00"
 
