@@ -21,7 +21,7 @@ def notes_per_bar(notes: NoteList, bars: Bars) -> float | None:
     Formula: notes / bars
     Unit: notes a bar
     Range: 0 upwards; undefined for a piece without length
-    Direction: none, near to real music is good; higher is denser
+    Direction: near to real music; higher is denser
     Source: Yang & Lerch (2020), their note count of a bar
     """
     edges, _ = _places(notes, bars)
@@ -34,7 +34,7 @@ def pitches_per_bar(notes: NoteList, bars: Bars) -> float | None:
     Formula: sum over the bars of the number of different pitches of their notes / bars
     Unit: pitches a bar
     Range: 0 to 128; undefined for a piece without length
-    Direction: none, near to real music is good; higher is more varied
+    Direction: near to real music; higher is more varied
     Source: Yang & Lerch (2020), their pitch count of a bar
     """
     edges, bar = _places(notes, bars)
@@ -49,7 +49,7 @@ def bar_pitch_class_shares(notes: NoteList, bars: Bars) -> np.ndarray:
     Formula: mean, over the bars with a note, of: onsets of the class in the bar / onsets in the bar
     Unit: share
     Range: 0 to 1, the twelve summing to 1; undefined without notes
-    Direction: none, near to real music is good
+    Direction: near to real music
     Source: Yang & Lerch (2020), their pitch-class histogram of a bar, averaged
     """
     if not len(notes):
@@ -82,7 +82,7 @@ def grooving_similarity(notes: NoteList, bars: Bars) -> float | None:
     Formula: 1 - mean over all pairs of bars of: positions where just one of both begins a note / 16
     Unit: share
     Range: 0 to 1; undefined without notes and with fewer than two bars
-    Direction: none, near to real music is good; higher is more regular
+    Direction: near to real music; higher is more regular
     Source: Wu & Yang, "The Jazz Transformer on the Front Line" (2020), there with 64 positions
     """
     patterns = onset_patterns(notes, bars)
@@ -104,7 +104,7 @@ def empty_beat_rate(notes: NoteList, bars: Bars) -> float | None:
     Formula: quarters without a sounding note / quarters that begin before the end of the piece
     Unit: share
     Range: 0 to 1; undefined for a piece without length
-    Direction: none, near to real music is good; higher is more silence
+    Direction: near to real music; higher is more silence
     Source: Dong et al., "MuseGAN" (2018), there of bars; MusPy
     """
     beats = int(np.ceil(_in_beats(notes.length_seconds) - 2 * ROUNDING_SECONDS))

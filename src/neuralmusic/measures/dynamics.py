@@ -11,7 +11,7 @@ def mean_velocity(notes: NoteList) -> float | None:
     Formula: mean of the velocities
     Unit: MIDI velocity
     Range: 1 to 127; undefined without notes
-    Direction: none, near to real music is good; higher is louder
+    Direction: near to real music; higher is louder
     Source: this project
     """
     return float(notes.velocity.mean()) if len(notes) else None
@@ -23,7 +23,7 @@ def velocity_spread(notes: NoteList) -> float | None:
     Formula: standard deviation of the velocities, with notes - 1 in the denominator
     Unit: MIDI velocity
     Range: 0 to 89.1; undefined with fewer than two notes
-    Direction: none, near to real music is good; higher is more expressive
+    Direction: near to real music; higher is more expressive
     Source: this project
     """
     return float(notes.velocity.std(ddof=1)) if len(notes) > 1 else None

@@ -68,7 +68,7 @@ def pitch_class_shares(notes: NoteList) -> np.ndarray:
     Formula: onsets of the class / onsets; neither length nor velocity weighs a note.
     Unit: share
     Range: 0 to 1, the twelve summing to 1; undefined without notes
-    Direction: none, near to real music is good; a class near 0 is avoided
+    Direction: near to real music; a class near 0 is avoided
     Source: Yang & Lerch (2020), whose code weighs by velocity; thesis §5.1.2
     """
     return shares(class_counts(notes))
@@ -80,7 +80,7 @@ def used_pitches(notes: NoteList) -> int:
     Formula: number of different pitches of the notes
     Unit: pitches
     Range: 0 to 128
-    Direction: none, near to real music is good; higher is more varied
+    Direction: near to real music; higher is more varied
     Source: Yang & Lerch (2020), their pitch count
     """
     return len(np.unique(notes.pitch))
@@ -92,7 +92,7 @@ def lowest_pitch(notes: NoteList) -> int | None:
     Formula: smallest pitch of the notes
     Unit: MIDI pitch, 60 being middle C
     Range: 0 to 127; undefined without notes
-    Direction: none, near to real music is good
+    Direction: near to real music
     Source: this project
     """
     return int(notes.pitch.min()) if len(notes) else None
@@ -104,7 +104,7 @@ def highest_pitch(notes: NoteList) -> int | None:
     Formula: largest pitch of the notes
     Unit: MIDI pitch, 60 being middle C
     Range: 0 to 127; undefined without notes
-    Direction: none, near to real music is good
+    Direction: near to real music
     Source: this project
     """
     return int(notes.pitch.max()) if len(notes) else None
@@ -116,7 +116,7 @@ def pitch_range_semitones(notes: NoteList) -> int | None:
     Formula: highest pitch - lowest pitch
     Unit: semitones
     Range: 0 to 127; undefined without notes
-    Direction: none, near to real music is good; higher is wider
+    Direction: near to real music; higher is wider
     Source: Yang & Lerch (2020)
     """
     return int(notes.pitch.max()) - int(notes.pitch.min()) if len(notes) else None
@@ -128,7 +128,7 @@ def pitch_class_entropy_bits(notes: NoteList) -> float | None:
     Formula: - sum of p log2 p over the classes' shares p of the onsets of the piece
     Unit: bits
     Range: 0 to log2 12 = 3.585; undefined without notes
-    Direction: none, near to real music is good; higher is less tonal
+    Direction: near to real music; higher is less tonal
     Source: Wu & Yang, "The Jazz Transformer on the Front Line" (2020), by bars; MusPy, whole pieces
     """
     if not len(notes):
@@ -147,7 +147,7 @@ def scale_consistency(notes: NoteList) -> float | None:
     Formula: max over the 12 scales of: notes whose pitch class is in the scale / notes
     Unit: share
     Range: 7/12 to 1; undefined without notes
-    Direction: none, near to real music is good; higher is more diatonic
+    Direction: near to real music; higher is more diatonic
     Source: Mogren, "C-RNN-GAN" (2016); scales as in MusPy
     """
     if not len(notes):

@@ -57,7 +57,7 @@ def mean_polyphony(notes: NoteList) -> float | None:
     Formula: sum of the notes' lengths / time in which at least one sounds
     Unit: notes
     Range: 1 upwards; undefined where nothing sounds
-    Direction: none, near to real music is good; higher is fuller
+    Direction: near to real music; higher is fuller
     Source: MusPy's polyphony, of notes instead of pitches
     """
     return sounding(notes).polyphony
@@ -71,7 +71,7 @@ def polyphony_rate(notes: NoteList) -> float | None:
     Formula: time in which at least 2 different pitches sound / length of the piece
     Unit: share
     Range: 0 to 1; undefined for a piece without length
-    Direction: none, near to real music is good; a melody has 0
+    Direction: near to real music; a melody has 0
     Source: Mogren, "C-RNN-GAN" (2016); Dong et al., "MuseGAN" (2018)
     """
     if notes.length_seconds <= 0:

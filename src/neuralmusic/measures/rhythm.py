@@ -35,7 +35,7 @@ def note_count(notes: NoteList) -> int:
     Formula: number of notes
     Unit: notes
     Range: 0 upwards
-    Direction: none, near to real music of the same length is good
+    Direction: near to real music of the same length
     Source: Yang & Lerch (2020)
     """
     return len(notes)
@@ -47,7 +47,7 @@ def notes_per_minute(notes: NoteList) -> float | None:
     Formula: 60 * notes / length of the piece in seconds
     Unit: notes a minute
     Range: 0 upwards; undefined for a piece without length
-    Direction: none, near to real music is good; higher is denser
+    Direction: near to real music; higher is denser
     Source: Yang & Lerch (2020), their note count, made independent of the length
     """
     return 60 * len(notes) / notes.length_seconds if notes.length_seconds > 0 else None
@@ -61,7 +61,7 @@ def mean_ioi_seconds(notes: NoteList) -> float | None:
     Formula: mean of the differences of consecutive distinct onsets, equal within a microsecond
     Unit: seconds
     Range: above 0; undefined with fewer than two onsets
-    Direction: none, near to real music is good; higher is slower
+    Direction: near to real music; higher is slower
     Source: Yang & Lerch (2020), their average inter-onset interval
     """
     intervals = _intervals(notes)
@@ -69,12 +69,12 @@ def mean_ioi_seconds(notes: NoteList) -> float | None:
 
 
 def median_ioi_seconds(notes: NoteList) -> float | None:
-    """Median of the same intervals, which a few long rests do not move.
+    """Median interval between consecutive distinct onset times, which a few long rests do not move.
 
     Formula: median of the differences of consecutive distinct onsets, equal within a microsecond
     Unit: seconds
     Range: above 0; undefined with fewer than two onsets
-    Direction: none, near to real music is good; higher is slower
+    Direction: near to real music; higher is slower
     Source: this project
     """
     intervals = _intervals(notes)
@@ -91,7 +91,7 @@ def mean_note_seconds(notes: NoteList) -> float | None:
     Formula: mean of offset - onset
     Unit: seconds
     Range: 0 upwards; undefined without notes
-    Direction: none, near to real music is good
+    Direction: near to real music
     Source: this project
     """
     return float((notes.offset_seconds - notes.onset_seconds).mean()) if len(notes) else None
@@ -103,7 +103,7 @@ def longest_note_seconds(notes: NoteList) -> float | None:
     Formula: maximum of offset - onset
     Unit: seconds
     Range: 0 upwards; undefined without notes
-    Direction: none, near to real music is good; very high is a note that was never ended
+    Direction: near to real music; very high is a note that was never ended
     Source: this project
     """
     return float((notes.offset_seconds - notes.onset_seconds).max()) if len(notes) else None
@@ -119,7 +119,7 @@ def note_length_shares(notes: NoteList) -> np.ndarray:
     Formula: notes whose length is nearest, by its logarithm, to the class / notes with a length
     Unit: share
     Range: 0 to 1, the twelve summing to 1; undefined without a note that lasts
-    Direction: none, near to real music is good
+    Direction: near to real music
     Source: Yang & Lerch (2020), their note length histogram, without rests
     """
     return shares(np.bincount(_length_classes(notes), minlength=len(NOTE_LENGTHS)))
@@ -133,7 +133,7 @@ def note_length_transition_shares(notes: NoteList) -> np.ndarray:
     Formula: consecutive pairs from class to class / consecutive pairs, in (onset, pitch) order
     Unit: share
     Range: 0 to 1, all summing to 1; undefined with fewer than two notes that last
-    Direction: none, near to real music is good
+    Direction: near to real music
     Source: Yang & Lerch (2020), their note length transition matrix, without rests
     """
     classes = _length_classes(notes)

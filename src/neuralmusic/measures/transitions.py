@@ -26,7 +26,7 @@ def pitch_class_transition_shares(notes: NoteList) -> np.ndarray:
     Formula: consecutive pairs from class to class / consecutive pairs, in (onset, pitch) order
     Unit: share
     Range: 0 to 1, all summing to 1; undefined with fewer than two notes
-    Direction: none, near to real music is good
+    Direction: near to real music
     Source: Yang & Lerch (2020); thesis §5.1.2
     """
     return shares(transition_counts(notes).ravel())
@@ -38,7 +38,7 @@ def mean_interval_semitones(notes: NoteList) -> float | None:
     Formula: mean of |pitch - pitch before| over consecutive notes in (onset, pitch) order
     Unit: semitones
     Range: 0 to 127; undefined with fewer than two notes
-    Direction: none, near to real music is good; higher is more leaping, or wider chords
+    Direction: near to real music; higher is more leaping, or wider chords
     Source: Yang & Lerch (2020), their average pitch interval
     """
     if len(notes) < 2:
@@ -52,7 +52,7 @@ def repeated_notes(notes: NoteList) -> float | None:
     Formula: consecutive pairs of equal pitch / consecutive pairs, in (onset, pitch) order
     Unit: share
     Range: 0 to 1; undefined with fewer than two notes
-    Direction: none, near to real music is good; near 1 a model is stuck on a note
+    Direction: near to real music; near 1 a model is stuck on a note
     Source: this project
     """
     if len(notes) < 2:
