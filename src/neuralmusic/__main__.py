@@ -129,6 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("datasets", help=listed, description=listed).add_argument(
         "name", nargs="?", help="one of them, for all that is known of it"
     )
+    measured = "list the measures of a piece: their units, ranges, and what they say"
+    verbs.add_parser("measures", help=measured, description=measured).add_argument(
+        "name", nargs="?", help="one of them, for all that is known of it"
+    )
     return parser
 
 
@@ -256,6 +260,12 @@ def _datasets(options: argparse.Namespace) -> None:
     print(text, end="")
 
 
+def _measures(options: argparse.Namespace) -> None:
+    from neuralmusic.measures import told
+
+    print(told.details(options.name) if options.name else told.listing(), end="")
+
+
 VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
     "fetch": _fetch,
     "convert": _convert,
@@ -273,6 +283,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
     "report": _report,
     "sweep": _sweep,
     "datasets": _datasets,
+    "measures": _measures,
 }
 
 

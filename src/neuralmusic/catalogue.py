@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from neuralmusic.datasets import DATASETS
 from neuralmusic.datasets.source import IN_PACKAGE
 from neuralmusic.files import InputError
+from neuralmusic.listing import aligned, paragraph
 
 HEADER = ("name", "what", "licence", "size", "obtained", "here")
 WIDTHS = (23, 36, 22, 22, 17, 10)  # at most, in characters
@@ -26,7 +26,7 @@ def listing(datasets: Mapping[str, Mapping[str, Any]], data: Path) -> str:
         where = _where(name, settings, data)
         rows.append((name, about.title, about.licence, about.size, about.obtained, where))
     more = "What one of them is in full, and what to do: python -m neuralmusic datasets NAME"
-    return f"{_aligned(rows)}\n\n{more}\n"
+    return f"{aligned(rows, WIDTHS)}\n\n{more}\n"
 
 
 def details(name: str, datasets: Mapping[str, Mapping[str, Any]], data: Path) -> str:
@@ -52,7 +52,7 @@ def details(name: str, datasets: Mapping[str, Mapping[str, Any]], data: Path) ->
         "settings": ", ".join(f"{key}: {value!r}" for key, value in settings.items()),
         "to use it": f"make reproduce DATASET={name}",
     }
-    lines = [name, *(_paragraph(label, text) for label, text in said.items())]
+    lines = [name, *(paragraph(label, text) for label, text in said.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -69,32 +69,3 @@ def _where(name: str, settings: Mapping[str, Any], data: Path) -> str:
     if (path := settings.get("path")) and Path(path).expanduser().exists():
         return "brought"
     return "no"
-
-
-def _paragraph(label: str, text: str) -> str:
-    indent = " " * 12
-    # Addresses, sums and paths are copied from here: they stay in one piece.
-    return textwrap.fill(
-        text,
-        width=100,
-        initial_indent=f"  {label:<10}",
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells below each other, long cells on several lines."""
-    wrapped = [
-        [textwrap.wrap(cell, width) for cell, width in zip(row, WIDTHS, strict=True)]
-        for row in rows
-    ]
-    widths = [max(len(line) for row in wrapped for line in row[i]) for i in range(len(HEADER))]
-    lines = []
-    for row in wrapped:
-        for index in range(max(map(len, row))):
-            cells = [cell[index] if index < len(cell) else "" for cell in row]
-            padded = [f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)]
-            lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)

@@ -47,3 +47,50 @@ def sounding(notes: NoteList) -> Sounding:
         several_seconds=float(lasts[count > 1].sum()),
         note_seconds=float((lasts * count).sum()),
     )
+
+
+def mean_polyphony(notes: NoteList) -> float | None:
+    """How many notes sound at once, on average over the time in which any does.
+
+    Two voices in unison are two notes.
+
+    Formula: sum of the notes' lengths / time in which at least one sounds
+    Unit: notes
+    Range: 1 upwards; undefined where nothing sounds
+    Direction: near to real music; higher is fuller
+    Source: MusPy's polyphony, of notes instead of pitches
+    """
+    return sounding(notes).polyphony
+
+
+def polyphony_rate(notes: NoteList) -> float | None:
+    """How much of a piece, silence included, sounds two pitches or more at once.
+
+    Two voices in unison are one pitch.
+
+    Formula: time in which at least 2 different pitches sound / length of the piece
+    Unit: share
+    Range: 0 to 1; undefined for a piece without length
+    Direction: near to real music; a melody has 0
+    Source: Mogren, "C-RNN-GAN" (2016); Dong et al., "MuseGAN" (2018)
+    """
+    if notes.length_seconds <= 0:
+        return None
+    several = sounding(_one_of_unison(notes)).several_seconds
+    # Summed differences may pass the length by their rounding.
+    return min(several / notes.length_seconds, 1.0)
+
+
+def _one_of_unison(notes: NoteList) -> NoteList:
+    """The notes with what another of the same pitch sounds already cut from their beginnings."""
+    by_pitch = np.lexsort((notes.onset_seconds, notes.pitch))
+    pitch = notes.pitch[by_pitch]
+    onset, offset = notes.onset_seconds[by_pitch], notes.offset_seconds[by_pitch]
+    if not ((pitch[1:] == pitch[:-1]) & (onset[1:] < offset[:-1])).any():
+        return notes
+    # Each pitch in a time of its own, so that what sounded before is of the same pitch.
+    apart = pitch * (notes.length_seconds + 1)
+    sounded = np.maximum.accumulate(offset + apart)[:-1] - apart[1:]
+    onset = np.append(onset[:1], np.clip(onset[1:], sounded, None))
+    onset = np.minimum(onset, offset)
+    return NoteList(onset, offset, pitch, notes.velocity[by_pitch], notes.length_seconds)
