@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from neuralmusic.files import InputError, to_json, write_text, writing_folder
 
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         logs="the logs folder",
         out="results/report",
     )
+    _add_compare(verbs)
     sweep = "delete results of models and experiments that params.yaml no longer has"
     verbs.add_parser("sweep", help=sweep, description=sweep)
     listed = "list the datasets: what they are, how they are obtained, whether they are here"
@@ -134,6 +136,27 @@ def _parser() -> argparse.ArgumentParser:
         "name", nargs="?", help="one of them, for all that is known of it"
     )
     return parser
+
+
+def _add_compare(verbs: Any) -> None:
+    text = "compare folders of MIDI files with a reference by every measure; see `measures`"
+    sub = verbs.add_parser("compare", help=text, description=text)
+    sub.add_argument("reference", help="real pieces: a folder of MIDI files, or a dataset")
+    sub.add_argument("sets", nargs="+", metavar="SET", help="generated pieces, a folder each")
+    sub.add_argument("--training", help="what the generated ones may have copied from")
+    sub.add_argument("--out", type=Path, metavar="PATH", help="a folder for tables and figures")
+    sub.add_argument("--json", type=Path, metavar="PATH", help="a file for everything as JSON")
+    sub.add_argument(
+        "--time",
+        choices=("seconds", "beats"),
+        default="seconds",
+        help="beats: of scores, whose bars and beats are measured too (default: seconds)",
+    )
+    sub.add_argument("--pedal", action="store_true", help="the sustain pedal lengthens notes")
+    sub.add_argument("--seconds", type=float, help="cut every piece to so many seconds")
+    sub.add_argument("--seed", type=int, default=2021, help="of the resamples (default: 2021)")
+    sub.add_argument("--resamples", type=int, default=1000, help="default: 1000")
+    sub.add_argument("--workers", type=int, default=os.cpu_count(), help="processes at once")
 
 
 # Each verb imports what it needs when it runs: no table waits for PyTorch, no training for pandas'
@@ -240,6 +263,21 @@ def _report(options: argparse.Namespace) -> None:
     )
 
 
+def _compare(options: argparse.Namespace) -> None:
+    from neuralmusic.compare_folders import Reading, compare_folders, length_of
+
+    told = compare_folders(
+        [options.reference, *options.sets],
+        Reading(options.time, options.pedal, length_of(options.seconds), options.workers),
+        options.training,
+        options.out,
+        options.json,
+        options.seed,
+        options.resamples,
+    )
+    print(told, end="")
+
+
 def _sweep(options: argparse.Namespace) -> None:
     from neuralmusic import config, jobs
 
@@ -281,6 +319,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
     "judge": _judge,
     "draw": _draw,
     "report": _report,
+    "compare": _compare,
     "sweep": _sweep,
     "datasets": _datasets,
     "measures": _measures,

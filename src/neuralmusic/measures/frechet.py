@@ -7,6 +7,9 @@ Here the features are the measures of a piece. Axes: B resamples, N and M pieces
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.covariance import ledoit_wolf_shrinkage
 
@@ -16,25 +19,44 @@ LEAST_PIECES = 3  # of which a covariance says anything
 ROUNDING = 1e-9  # a distance less than this, relatively to the covariances, is none
 
 
-def standardised(real: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Both sets' measures (N, K) and (M, K) in standard deviations of the real pieces.
+@dataclass(frozen=True)
+class Scale:
+    """How measures are brought to one scale: the real pieces' standard deviations from their mean.
 
-    Returns them with the measures kept, (K,): left out is what no real or no other piece has
-    defined, and what is the same in all real pieces. Where a piece lacks a measure it has the
-    mean of its set, which says nothing of the set.
+    `kept` (measures,) says which are: `mean` and `spread` (K,) are of those.
     """
-    has_real, has_other = np.isfinite(real), np.isfinite(other)
-    kept = has_real.any(axis=0) & has_other.any(axis=0)
-    real, other = real[:, kept], other[:, kept]
-    mean = _mean(real, has_real[:, kept])
-    real = np.where(has_real[:, kept], real, mean)
-    other = np.where(has_other[:, kept], other, _mean(other, has_other[:, kept]))
-    spread = real.std(axis=0)
+
+    kept: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+def scale_of(real: np.ndarray, others: Sequence[np.ndarray]) -> Scale:
+    """The scale of the measures (N, measures) of the real pieces, for sets to be compared with.
+
+    Left out, for all sets alike, is what is undefined in all pieces of any set, and what is the
+    same in all real pieces and so has no deviation.
+    """
+    kept = np.ones(real.shape[1], bool)
+    for pieces in (real, *others):
+        kept &= np.isfinite(pieces).any(axis=0)
+    mean, spread = np.zeros((2, real.shape[1]))
+    mean[kept] = np.nanmean(real[:, kept], axis=0)
+    spread[kept] = np.nanstd(real[:, kept], axis=0)
     # What should be equal may differ by a rounding.
-    varies = spread > 1e-9 * np.maximum(1.0, np.abs(mean))
-    kept[np.flatnonzero(kept)[~varies]] = False
-    mean, spread = mean[varies], spread[varies]
-    return (real[:, varies] - mean) / spread, (other[:, varies] - mean) / spread, kept
+    kept &= spread > 1e-9 * np.maximum(1.0, np.abs(mean))
+    return Scale(kept, mean[kept], spread[kept])
+
+
+def scaled(pieces: np.ndarray, scale: Scale) -> np.ndarray:
+    """The kept measures of a set (N, K) on the scale.
+
+    Where a piece lacks a measure it has the mean of its set, which says nothing of the set.
+    """
+    on_scale = (pieces[:, scale.kept] - scale.mean) / scale.spread
+    has = np.isfinite(on_scale)
+    means = np.where(has, on_scale, 0.0).sum(axis=0) / np.maximum(has.sum(axis=0), 1)
+    return np.where(has, on_scale, means)
 
 
 def frechet_distance(
@@ -46,12 +68,12 @@ def frechet_distance(
     one measure, and else the same, is 1 apart.
 
     Formula: |m - n|^2 + tr(S + T - 2 (S^1/2 T S^1/2)^1/2) of the means m, n and covariances S, T
-    of `real` (N, K) and `other` (M, K), both of `standardised`. Covariances are shrunk towards a
+    of `real` (N, K) and `other` (M, K), both of `scaled`. Covariances are shrunk towards a
     multiple of the identity by as much as Ledoit and Wolf (2004) find for the set as it is.
-    Unit: squared standard deviations of the real pieces.
-    Range: 0 to infinity.
-    Direction: less is better; what two halves of the real pieces have is the least to ask.
-    Source: Heusel et al. 2017, of measures instead of a network's features.
+    Unit: squared standard deviations of the real pieces
+    Range: 0 upwards
+    Direction: less is better; what two halves of the real pieces have is the best to hope for
+    Source: Heusel et al. 2017, of measures instead of a network's features
 
     Undefined, NaN, with fewer than three pieces in a set or no measure.
     """
@@ -89,8 +111,3 @@ def _root(covariances: np.ndarray) -> np.ndarray:
     """Symmetric square roots of covariances (B, K, K)."""
     values, vectors = np.linalg.eigh(covariances)
     return (vectors * np.sqrt(values.clip(0))[:, None, :]) @ vectors.transpose(0, 2, 1)
-
-
-def _mean(values: np.ndarray, has: np.ndarray) -> np.ndarray:
-    """The mean of each measure (pieces, K) over the pieces that have it."""
-    return np.where(has, values, 0.0).sum(axis=0) / has.sum(axis=0)

@@ -1,0 +1,168 @@
+"""Sets of measured pieces: from note lists, from folders of MIDI files, from datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from neuralmusic.bars import Bars, read_bars
+from neuralmusic.datasets.brought import is_midi
+from neuralmusic.files import InputError
+from neuralmusic.isolated import Failure, isolated_map
+from neuralmusic.measures.originality import longest_matches
+from neuralmusic.measures.registry import MEASURES, measure_piece
+from neuralmusic.midi import read_midi
+from neuralmusic.notes import NoteList, load_notes
+
+SECONDS_A_FILE = 60
+# What is measured of a piece against the training set, beside MEASURES: see `with_originality`.
+COPIED = {
+    "longest_copied_notes": "longest match in the training set by intervals, notes",
+    "longest_copied_rhythm_notes": "the same by intervals and rhythm, notes",
+}
+
+
+@dataclass(frozen=True)
+class PieceSet:
+    """The pieces of a set with every measure of each, in an order that the notes alone decide.
+
+    `values` has of every measure an array (N,) or (N, K), NaN where it is undefined. `rejected`
+    says of files that could not be read why.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    digests: tuple[str, ...]  # of the notes, equal for copies
+    values: Mapping[str, np.ndarray]
+    pieces: tuple[NoteList, ...]
+    rejected: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def select(self, chosen: Sequence[int] | np.ndarray) -> PieceSet:
+        """The pieces at these positions, in this order."""
+        chosen = [int(at) for at in chosen]
+        return replace(
+            self,
+            files=tuple(self.files[at] for at in chosen),
+            digests=tuple(self.digests[at] for at in chosen),
+            values={name: of[chosen] for name, of in self.values.items()},
+            pieces=tuple(self.pieces[at] for at in chosen),
+        )
+
+
+def piece_set(
+    name: str,
+    pieces: Mapping[str, NoteList] | Sequence[NoteList],
+    bars: Mapping[str, Bars] | None = None,
+) -> PieceSet:
+    """Measures note lists, by file name or numbered.
+
+    `bars`, by file name too, are those of pieces whose times are beats; without them what needs
+    bars is undefined.
+    """
+    named = (
+        pieces
+        if isinstance(pieces, Mapping)
+        else {f"{number:04d}": piece for number, piece in enumerate(pieces)}
+    )
+    of_bars = bars or {}
+    found = [
+        (file, piece, measure_piece(piece, of_bars.get(file))) for file, piece in named.items()
+    ]
+    return _of_measured(name, found, {})
+
+
+def read_set(
+    name: str,
+    folder: Path,
+    time: str = "seconds",
+    sustain_pedal: bool = False,
+    cut_seconds: float = np.inf,
+    workers: int = 1,
+) -> PieceSet:
+    """Reads and measures every MIDI file below a folder, none of which can end or hang the run.
+
+    `time` and `sustain_pedal` are those of `read_midi`; with "beats" what needs bars is measured.
+    Each piece is cut to `cut_seconds`. A file that cannot be read is in `rejected`, with why.
+    Raises InputError where the folder is none or no file in it can be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: name one with MIDI files")
+    files = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and is_midi(path.name)
+    )
+    if not files:
+        raise InputError(f"{folder} holds no .mid or .midi file")
+    read = partial(_read, folder, time, sustain_pedal, cut_seconds)
+    found, rejected = [], {}
+    for file, answer in zip(files, isolated_map(read, files, workers, SECONDS_A_FILE), strict=True):
+        if isinstance(answer, Failure):
+            rejected[file] = answer.reason
+        else:
+            found.append((file, *answer))
+    if not found:
+        example = next(iter(rejected.items()))
+        raise InputError(
+            f"none of the {len(files)} MIDI files below {folder} can be read,"
+            f" such as {example[0]}: {example[1]}"
+        )
+    return _of_measured(name, found, rejected)
+
+
+def stored_set(name: str, notes: Path, time: str, cut_seconds: float = np.inf) -> PieceSet:
+    """The set of a dataset that the workflow has converted; in beats its bars are taken as 4/4."""
+    pieces = {file: piece.cut(cut_seconds) for file, piece in load_notes(notes).items()}
+    bars = {file: Bars.of([]) for file in pieces} if time == "beats" else None
+    return piece_set(name, pieces, bars)
+
+
+def with_originality(pieces: PieceSet, training: PieceSet) -> PieceSet:
+    """The set with the measures COPIED: how long a stretch each piece shares with the training set.
+
+    Held against what real pieces that were not trained on share with it, they show memorising.
+    """
+    found = longest_matches(pieces.pieces, training.pieces)
+    copied = dict(zip(COPIED, (found.pitch.notes, found.rhythm.notes), strict=True))
+    return replace(pieces, values={**pieces.values, **copied})
+
+
+def _read(
+    folder: Path, time: str, sustain_pedal: bool, cut_seconds: float, file: str
+) -> tuple[NoteList, dict[str, float | np.ndarray]]:
+    """One file, read and measured in a process of its own."""
+    piece = read_midi(folder / file, time, sustain_pedal, allow_empty=True).cut(cut_seconds)
+    bars = read_bars(folder / file) if time == "beats" else None
+    return piece, measure_piece(piece, bars)
+
+
+def _of_measured(
+    name: str,
+    found: Sequence[tuple[str, NoteList, Mapping[str, float | np.ndarray]]],
+    rejected: Mapping[str, str],
+) -> PieceSet:
+    digests = [piece.digest() for _, piece, _ in found]
+    # Resamples draw pieces by their place: sorted, so that a name or an order changes nothing.
+    order = sorted(range(len(found)), key=lambda at: (digests[at], found[at][0]))
+    values = {
+        measure: np.array([found[at][2][measure] for at in order], np.float64).reshape(
+            len(order), *MEASURES[measure].shape
+        )
+        for measure in MEASURES
+    }
+    return PieceSet(
+        name=name,
+        files=tuple(found[at][0] for at in order),
+        digests=tuple(digests[at] for at in order),
+        values=values,
+        pieces=tuple(found[at][1] for at in order),
+        rejected=dict(rejected),
+    )

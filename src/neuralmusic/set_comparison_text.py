@@ -1,0 +1,244 @@
+"""What a comparison of sets says: a table for a terminal, frames for programs, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neuralmusic.estimate import Estimate
+from neuralmusic.files import write_csv
+from neuralmusic.listing import aligned
+from neuralmusic.measures.registry import MEASURES
+from neuralmusic.piece_sets import COPIED
+from neuralmusic.rejected import by_kind
+from neuralmusic.set_comparison import FRECHET, Row, SetComparison
+from neuralmusic.significance import LEVEL
+
+SIGNIFICANT = "*"
+COPIED_HEADINGS = {
+    "longest_copied_notes": "copied, notes",
+    "longest_copied_rhythm_notes": "copied with rhythm, notes",
+}
+
+
+def heading(measure: str) -> str:
+    """A measure as people read it, with its unit."""
+    return COPIED_HEADINGS[measure] if measure in COPIED else MEASURES[measure].heading
+
+
+def decimals(measure: str) -> int:
+    return 1 if measure in COPIED else MEASURES[measure].decimals
+
+
+def as_terminal(found: SetComparison) -> str:
+    """The comparison in words and aligned columns."""
+    reference = found.reference
+    parts = [_sizes(found), _ranking(found)]
+    for name in found.sets:
+        parts.append(_measures(found, name))
+    parts.append(
+        f"{SIGNIFICANT}: differs from {reference.name} (p below {LEVEL:g}, corrected for all"
+        " measures and sets after Benjamini and Yekutieli). Difference: of the means, in standard"
+        f" deviations of the pieces of {reference.name}. Overlap and KL: of the distances within"
+        f" {reference.name} and between both sets; overlap 1 and KL 0 are best. In brackets: 95 %"
+        f" intervals from {found.resamples} resamples of pieces."
+    )
+    parts += [_against_each_other(found), _undefined(found), _rejected(found)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _sizes(found: SetComparison) -> str:
+    lines = [("reference", found.reference.name, f"{len(found.reference)} pieces")]
+    lines += [
+        ("compared", name, " + ".join(str(len(of)) for of in runs) + " pieces")
+        for name, runs in found.sets.items()
+    ]
+    return aligned(lines, (10, 60, 30))
+
+
+def _ranking(found: SetComparison) -> str:
+    rows = [("set", "place", "95 %", "Fréchet distance", "diversity")]
+    for standing in found.standings:
+        is_ceiling = standing.name == found.reference.name
+        rows.append(
+            (
+                f"{standing.name}, half against half" if is_ceiling else standing.name,
+                "" if standing.place is None else str(standing.place),
+                "" if standing.places is None else "{}-{}".format(*standing.places),
+                told(standing.frechet, 2),
+                told(standing.diversity, 2),
+            )
+        )
+    return (
+        f"Fréchet distance to {found.reference.name} over {len(found.in_frechet)} measures: less is"
+        " nearer. Diversity: mean distance between two pieces of a set.\n"
+        + aligned(rows, (60, 6, 9, 30, 30))
+    )
+
+
+def _measures(found: SetComparison, name: str) -> str:
+    reference, own = found.of(found.reference.name), found.of(name)
+    rows = [("measure", found.reference.name, name, "difference", "overlap", "KL, nats")]
+    for measure, row in own.items():
+        if not row.pieces and not reference[measure].pieces:
+            continue
+        places = decimals(measure)
+        rows.append(
+            (
+                heading(measure),
+                plain(reference[measure].mean.value, places),
+                told(row.mean, places),
+                f"{plain(row.difference.value, 2, sign=True)}{SIGNIFICANT * row.is_significant}",
+                told(row.overlap, 2),
+                told(row.kl, 3),
+            )
+        )
+    return aligned(rows, (34, 24, 34, 12, 24, 24))
+
+
+def _against_each_other(found: SetComparison) -> str:
+    names = list(found.sets)
+    if len(names) < 2:
+        return ""
+    lines = []
+    for at, first in enumerate(names):
+        for second in names[at + 1 :]:
+            counts: Counter[str] = Counter()
+            for pair in found.pairs:
+                if (pair.first, pair.second) == (first, second):
+                    is_told = pair.p_corrected < LEVEL
+                    counts["nearer" if pair.difference.value < 0 else "farther"] += is_told
+                    counts["even"] += not is_told and bool(np.isfinite(pair.difference.value))
+            lines.append(
+                f"{first} is significantly nearer to {found.reference.name} than {second} by"
+                f" {counts['nearer']} measures, farther by {counts['farther']}, and not told from"
+                f" it by {counts['even']}."
+            )
+    return "\n".join(lines)
+
+
+def _undefined(found: SetComparison) -> str:
+    """Which measures have no overlap, and why; each reason once."""
+    names = [found.reference.name, *found.sets]
+    by_reason: dict[str, list[str]] = {}
+    for row in found.rows:
+        if row.reason and row.name in names[1:]:
+            by_reason.setdefault(f"{row.name}: {row.reason}", []).append(heading(row.measure))
+    return "\n".join(f"{reason}: {', '.join(of)}." for reason, of in by_reason.items())
+
+
+def _rejected(found: SetComparison) -> str:
+    frame = rejected_frame(found)
+    if frame.empty:
+        return ""
+    lines = [f"{len(frame)} files could not be read:"]
+    for kind in by_kind(frame).itertuples():
+        lines.append(f"  {kind.files} {kind.kind}, such as {kind.example_file}")
+    return "\n".join(lines)
+
+
+def told(estimate: Estimate, places: int) -> str:
+    """A number with its interval, nothing where it is undefined."""
+    value = plain(estimate.value, places)
+    low, high = estimate.interval()
+    if not np.isfinite(low):
+        return value
+    return f"{value} [{low:.{places}f}, {high:.{places}f}]"
+
+
+def plain(value: float, places: int, sign: bool = False) -> str:
+    """A number, nothing where it is undefined."""
+    if not np.isfinite(value):
+        return ""
+    return f"{value:+.{places}f}" if sign else f"{value:.{places}f}"
+
+
+def measures_frame(found: SetComparison) -> pd.DataFrame:
+    """One row a set and measure, the reference first."""
+    return pd.DataFrame([_record(row, found) for row in found.rows])
+
+
+def _record(row: Row, found: SetComparison) -> dict[str, Any]:
+    record: dict[str, Any] = {"set": row.name, "measure": row.measure, "pieces": row.pieces}
+    parts = {
+        "mean": row.mean,
+        "difference_sd": row.difference,
+        "overlap": row.overlap,
+        "kl_nats": row.kl,
+    }
+    for name, estimate in parts.items():
+        low, high = estimate.interval()
+        record |= {name: estimate.value, f"{name}_ci_low": low, f"{name}_ci_high": high}
+    return record | {"p": row.p, "p_corrected": row.p_corrected, "remark": row.reason}
+
+
+def ranking_frame(found: SetComparison) -> pd.DataFrame:
+    """One row a set, the nearest first; the last is the reference's halves."""
+    rows = []
+    for standing in found.standings:
+        low, high = standing.frechet.interval()
+        places = standing.places or (None, None)
+        rows.append(
+            {
+                "set": standing.name,
+                "place": standing.place,
+                "place_ci_low": places[0],
+                "place_ci_high": places[1],
+                FRECHET: standing.frechet.value,
+                f"{FRECHET}_ci_low": low,
+                f"{FRECHET}_ci_high": high,
+                "diversity_sd": standing.diversity.value,
+                "diversity_sd_ci_low": standing.diversity.interval()[0],
+                "diversity_sd_ci_high": standing.diversity.interval()[1],
+            }
+        )
+    whole = ["place", "place_ci_low", "place_ci_high"]
+    return pd.DataFrame(rows).astype(dict.fromkeys(whole, "Int64"))
+
+
+def pairs_frame(found: SetComparison) -> pd.DataFrame:
+    """One row a measure and two sets: by how much the first is farther from the reference."""
+    rows = []
+    for pair in found.pairs:
+        low, high = pair.difference.interval()
+        row = [pair.measure, pair.first, pair.second, pair.difference.value, low, high]
+        rows.append([*row, pair.p, pair.p_corrected])
+    columns = ["measure", "first", "second", "farther_by", "ci_low", "ci_high", "p", "p_corrected"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def rejected_frame(found: SetComparison) -> pd.DataFrame:
+    """Every file that could not be read, and why."""
+    every = [found.reference, *(run for runs in found.sets.values() for run in runs)]
+    rows = [(of.name, file, reason) for of in every for file, reason in sorted(of.rejected.items())]
+    return pd.DataFrame(rows, columns=["set", "file", "reason"])
+
+
+FRAMES = {
+    "measures": measures_frame,
+    "ranking": ranking_frame,
+    "pairs": pairs_frame,
+    "rejected": rejected_frame,
+}
+
+
+def write_frames(found: SetComparison, folder: Path) -> None:
+    """measures.csv, ranking.csv, pairs.csv and rejected.csv."""
+    for name, frame in FRAMES.items():
+        write_csv(folder / f"{name}.csv", frame(found))
+
+
+def as_json(found: SetComparison) -> dict[str, Any]:
+    """The same frames as lists of records, with null where something is undefined."""
+    told: Mapping[str, Any] = {
+        name: json.loads(frame(found).to_json(orient="records", double_precision=10))
+        for name, frame in FRAMES.items()
+    }
+    names = {"reference": found.reference.name, "sets": list(found.sets)}
+    return {**names, "resamples": found.resamples, "in_frechet": list(found.in_frechet), **told}
