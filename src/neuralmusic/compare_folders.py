@@ -69,14 +69,20 @@ def compare_folders(
 
 
 def labels(names: Sequence[str]) -> list[str]:
-    """A short name for each folder: its own, with as many of its parents as tell all apart."""
-    parts = [Path(name).resolve().parts if Path(name).exists() else (name,) for name in names]
+    """A short name for each folder: its own, with as many of its parents as tell all apart.
+
+    Of one folder that is named twice, as to see what a set makes of itself, the second is numbered.
+    """
+    parts = [Path(name).resolve().parts if Path(name).is_dir() else (name,) for name in names]
     for depth in range(1, max(map(len, parts)) + 1):
         found = ["/".join(of[-depth:]) for of in parts]
-        if len(set(found)) == len(found):
-            return found
-    # One folder twice, as to see what a set makes of itself.
-    return [f"{name} ({number})" for number, name in enumerate(found, 1)]
+        if len(set(found)) == len(set(parts)):
+            break
+    numbers = [found[:at].count(name) + 1 for at, name in enumerate(found)]
+    return [
+        name if number == 1 else f"{name} ({number})"
+        for name, number in zip(found, numbers, strict=True)
+    ]
 
 
 def _set(path: str, name: str, reading: Reading) -> PieceSet:
