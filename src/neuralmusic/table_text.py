@@ -140,6 +140,25 @@ def seeds_footnote(runs: Mapping[str, Sequence[str]]) -> str:
     )
 
 
+def folders_footnote(folders: Sequence[str]) -> str:
+    """Which of the models were not trained here; nothing where all were."""
+    if not folders:
+        return ""
+    return (
+        f"MIDI files that another system made, measured as all others: {', '.join(folders)}. In"
+        " marks and comparisons they count among the trained models."
+    )
+
+
+def no_likelihood_footnote(folders: Sequence[str]) -> str:
+    """Why models have no loss, where some have none by what they are."""
+    return (
+        f"Empty cells of {', '.join(folders)}: no likelihood: a folder of MIDI files."
+        if folders
+        else ""
+    )
+
+
 def stuck_footnote(max_note_seconds: float) -> str:
     """What a stuck note is."""
     return (
