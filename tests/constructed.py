@@ -30,12 +30,10 @@ EXPERIMENTS: dict[str, tuple[str, str, int, int, str | None]] = {
 }
 
 
-def runs_of(models: Sequence[str], seeds: int) -> dict[str, list[str]]:
-    """The runs of every model, the counted one having one."""
-    settings = {
-        "models": {m: {"family": "markov" if m == "markov" else "rnn"} for m in models},
-        "seeds": seeds,
-    }
+def runs_of(models: Sequence[str], seeds: int, folders: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The runs of every model, the counted one and folders of MIDI files having one."""
+    families = {"markov": "markov"} | dict.fromkeys(folders, "folder")
+    settings = {"models": {m: {"family": families.get(m, "rnn")} for m in models}, "seeds": seeds}
     return {model: jobs.runs_of(settings, model) for model in models}
 
 
@@ -51,7 +49,7 @@ def params(
     own = {
         "dataset": dataset,
         "models": list(models),
-        "runs": runs_of(models, seeds),
+        "runs": runs_of(models, seeds, changed.get("folders", ())),
         "probed": [m for m in models if experiment == jobs.ATTENTION and m != "markov"],
         "pieces": pieces,
         "sample_seconds": 60,

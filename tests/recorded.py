@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from neuralmusic import jobs
+from neuralmusic.midi_writing import write_midi
 from tests.checkout import commit_all, edit, fresh_checkout, run, snakemake
+from tests.constructed import drawn
 
 # Of the five recurrent models one is enough to see which jobs run, in one experiment two.
 MODELS = {
@@ -16,6 +18,8 @@ MODELS = {
     "attention": ["s2h2", "markov"],
 }
 EVENTS, GRAMMAR, ATTENTION = "polyphonic_events", "polyphonic_grammar", "attention"
+# The folder of MIDI files that stands beside the models of EVENTS: its files, one of them bad.
+THEIRS, THEIR_FILES, BAD_FILE = "theirs", 5, "sub/text.mid"
 NOTHING = "Nothing to be done"
 DROPOUT = ("basic: {family: rnn,", "basic: {family: rnn, dropout: 0.1,")
 # A change of one model, by experiment.
@@ -85,11 +89,23 @@ def with_few_models(params: Path) -> None:
     params.write_text("\n".join(kept) + "\n")
 
 
+def with_a_folder(checkout: Path) -> None:
+    """Another system's files, in the checkout so that its clones have them."""
+    for index, piece in enumerate(drawn(5, THEIR_FILES)):
+        write_midi(checkout / THEIRS / f"{index}.mid", piece)
+    (checkout / THEIRS / BAD_FILE).parent.mkdir()
+    (checkout / THEIRS / BAD_FILE).write_text("this is no music")
+    models = "    models:\n"
+    entry = f"      {THEIRS}: {{family: folder, path: {THEIRS}}}\n"
+    edit(checkout / "params.yaml", models, models + entry, after=f"  {EVENTS}:")
+
+
 def record(checkout: Path) -> None:
     """Makes a checkout with a whole smoke run, recorded and committed."""
     fresh_checkout(checkout)
     edit(checkout / "params.yaml", "scale: default", "scale: smoke")
     with_few_models(checkout / "params.yaml")
+    with_a_folder(checkout)
     snakemake(checkout)
     make(checkout, "record")
     commit_all(checkout)

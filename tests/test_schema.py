@@ -12,6 +12,7 @@ import yaml
 
 from neuralmusic import config, jobs
 from neuralmusic.datasets import DATASETS
+from neuralmusic.midi_folder import FOLDER
 from neuralmusic.models import MODELS
 from neuralmusic.prepare import SPLITS
 from neuralmusic.representations import REPRESENTATIONS
@@ -42,6 +43,10 @@ def test_the_schema_has_a_familys_settings(family):
     assert settings.__dataclass_params__.frozen
 
 
+def test_a_folder_of_midi_files_has_a_path_and_nothing_else():
+    assert keys(DEFINITIONS["families"][FOLDER]) == {"path"}
+
+
 def test_the_schema_has_what_training_reads():
     assert keys(DEFINITIONS["training"]) == fields(Training)
 
@@ -49,7 +54,8 @@ def test_the_schema_has_what_training_reads():
 def test_the_schema_knows_what_is_registered():
     experiment = DEFINITIONS["experiment"]["properties"]
     family = experiment["models"]["additionalProperties"]["properties"]["family"]
-    assert sorted(family["enum"]) == sorted(MODELS) == sorted(DEFINITIONS["families"])
+    families = [*MODELS, FOLDER]  # of which the last is not built
+    assert sorted(family["enum"]) == sorted(families) == sorted(DEFINITIONS["families"])
     assert sorted(experiment["families"]["properties"]) == sorted(MODELS)
     source = DEFINITIONS["dataset"]["properties"]["source"]
     assert sorted(source["enum"]) == sorted(DATASETS) == sorted(DEFINITIONS["sources"])

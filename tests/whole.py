@@ -87,10 +87,11 @@ def write_whole(
     *,
     experiment: str = "monophonic",
     seeds: int = 1,
+    folders: Sequence[str] = (),
 ) -> Path:
     """Every run of every model of an experiment, and the real pieces."""
     *_, weights_of = EXPERIMENTS[experiment]
-    runs = {"real": ["real"], **runs_of(models, seeds)}
+    runs = {"real": ["real"], **runs_of(models, seeds, folders)}
     for index, model in enumerate(runs, start=-1):
         for number, run in enumerate(runs[model]):
             drawn_by = 1000 if model == "real" else index + 100 * number
@@ -99,7 +100,7 @@ def write_whole(
                 made = [in_octaves(piece) for piece in made]
             stuck_every = None if model == "real" or experiment == "monophonic" else 9 + index
             write_pieces(results, run, made, experiment=experiment, stuck_every=stuck_every)
-            if model == "real" or weights_of:
+            if model in ("real", *folders) or weights_of:
                 continue
             epochs = 1 if model == "markov" else 5
             losses = 0.6 + 0.02 * index + 0.05 * number + np.exp(-np.arange(epochs) / 2)

@@ -83,12 +83,13 @@ def _parser() -> argparse.ArgumentParser:
         checkpoint="where an interrupted training goes on",
         out="results/models/EXPERIMENT/MODEL",
     )
-    verb(
+    sampled = verb(
         "sample",
-        "sample pieces from a model, or cut real ones",
-        encoded="from encode",
+        "sample pieces from a model, or cut real ones or those of a folder",
         out="results/samples/EXPERIMENT/MODEL",
-    ).add_argument("--model", help="from train; without it, the real test pieces", type=Path)
+    )
+    sampled.add_argument("--model", help="from train; without it, the real test pieces", type=Path)
+    sampled.add_argument("--encoded", help="from encode; not of a folder", type=Path)
     verb(
         "score",
         "held-out likelihood of a model",
@@ -210,6 +211,16 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _sample(options: argparse.Namespace) -> None:
+    from neuralmusic.midi_folder import FOLDER
+
+    if _params(options).get("family") == FOLDER:
+        from neuralmusic.sample_folder import sample_folder
+
+        _fill(options, sample_folder)
+        return
+    if options.encoded is None:
+        raise InputError("--encoded is needed: what to sample from is a model or the real pieces")
+
     from neuralmusic.sample import sample
 
     _fill(options, lambda params, out: sample(params, options.model, options.encoded, out))

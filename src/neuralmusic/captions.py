@@ -34,8 +34,8 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "Time runs across, pitch up; each bar is a note as long as it sounds, less a slit that"
         " keeps repeated notes apart. At the top is the first test piece as the models'"
         " representation has it, grey where it has ended; below is the first sample of each model,"
-        " not chosen by ear; where it has several seeds, of the first. All were primed with the"
-        " same part of a validation piece, which is not shown.",
+        " not chosen by ear; where it has several seeds, of the first. All that were"
+        " sampled here were primed with the same part of a validation piece, which is not shown.",
     ),
     "transition_matrices": (
         "Pitch-class transitions",

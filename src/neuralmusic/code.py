@@ -27,6 +27,19 @@ LISTED = {
         "seeds.py",
         "vocabulary.py",
     ],
+    # Of a model that is a folder of MIDI files: apart, so that no other model is sampled again.
+    "sample_folder": [
+        "sample_folder.py",
+        "midi_folder.py",
+        "isolated.py",
+        "midi.py",
+        "midi_bytes.py",
+        "midi_writing.py",
+        "notes.py",
+        "prepare.py",
+        "sample.py",
+        "seeds.py",
+    ],
     "score": ["score.py", "likelihood.py", "vocabulary.py"],
     "probe": ["probe.py", "probe_steps.py", "likelihood.py", "vocabulary.py"],
 }

@@ -230,13 +230,14 @@ class Comparison:
     """The sets of one experiment with their resamples."""
 
     experiment: str
-    models: tuple[str, ...]  # trained models in the order of params.yaml, without `real`
+    models: tuple[str, ...]  # in the order of params.yaml, without `real`
     runs: Mapping[str, Sequence[str]]  # of every model its trainings, mostly one of its own name
     sets: Mapping[str, Resampled]  # the runs and `real`
     pieces: int  # what the experiment samples from a model
     min_seconds: float
     seed: int
     resamples: int
+    folders: tuple[str, ...] = ()  # those of the models that are folders of MIDI files
 
     @property
     def real(self) -> Resampled:
@@ -246,6 +247,15 @@ class Comparison:
     def names(self) -> tuple[str, ...]:
         """The models and `real`."""
         return (*self.models, REAL)
+
+    @property
+    def trainings(self) -> dict[str, Sequence[str]]:
+        """The runs of the models that were trained."""
+        return {model: runs for model, runs in self.runs.items() if model not in self.folders}
+
+    def without_folders(self) -> Comparison:
+        """The same of the trained models alone."""
+        return replace(self, models=tuple(self.trainings), runs=self.trainings, folders=())
 
     def sets_of(self, name: str) -> list[Resampled]:
         """The sets of a model's runs, or that of `real`."""
@@ -294,6 +304,12 @@ def experiment_params(params: Mapping[str, Any], experiment: str) -> Mapping[str
     return params["experiments"][experiment]
 
 
+def trained_models(own: Mapping[str, Any]) -> list[str]:
+    """The models of an experiment's parameters that were trained: all but folders of MIDI files."""
+    folders = own.get("folders", ())
+    return [model for model in own["models"] if model != REAL and model not in folders]
+
+
 def load_comparison(experiment: str, params: Mapping[str, Any], results: Path) -> Comparison:
     """Reads the metrics of all runs of an experiment and of `real`, and draws the resamples."""
     own = experiment_params(params, experiment)
@@ -316,6 +332,7 @@ def load_comparison(experiment: str, params: Mapping[str, Any], results: Path) -
         min_seconds=own["min_seconds"],
         seed=own["seed"],
         resamples=own["resamples"],
+        folders=tuple(own.get("folders", ())),
     )
 
 

@@ -11,11 +11,13 @@ import jsonschema
 import yaml
 
 from neuralmusic.files import InputError
+from neuralmusic.midi_folder import FOLDER
 
 PARAMS = Path("params.yaml")
 SCHEMA = Path("workflow/schemas/params.yaml")
 DATASET_KEYS = ("source", "time", "sustain_pedal")
 MODEL_KEYS = ("family", "training", "sampling")
+FLOOR = "markov"  # what tables hold every model against, known by its name
 
 
 def load(path: Path = PARAMS, schema: Path = SCHEMA) -> dict:
@@ -33,8 +35,8 @@ def resolve(raw: dict, schema_path: Path = SCHEMA) -> dict:
     """Checks the parameters and returns them as they are in force, without `scales`.
 
     In the result every model's entry is whole: {"family", "settings", "training", "sampling"},
-    and so is an experiment that samples another's models: `weights_of` names that other, and is
-    None elsewhere.
+    without training and sampling for a folder of MIDI files, and so is an experiment that samples
+    another's models: `weights_of` names that other, and is None elsewhere.
     Every scale is checked, not only the chosen one.
     Raises InputError, naming each wrong parameter by its path.
     """
@@ -122,6 +124,12 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
             if entry["family"] not in wrong:
                 problems += _problems(settings, _part(schema, family), f"{path}.models.{model}")
             whole = {"family": entry["family"], "settings": settings}
+            if entry["family"] == FOLDER:
+                # Another way of sampling changes no file: the base has what there is to show.
+                if not experiment["weights_of"]:
+                    models[model] = whole
+                    problems += _unfit_for_folder(model, entry, f"{path}.models.{model}")
+                continue
             for section in ("training", "sampling"):
                 whole[section] = merge(experiment[section], entry.get(section, {}))
                 part, where = (
@@ -135,6 +143,8 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
                 else:
                     problems += _unfit(whole[section], representation, where)
             models[model] = whole
+        if experiment["weights_of"] and not models:
+            problems.append(f"{path}.weights_of: {base} has no model that can be sampled")
         experiments[name] = {**experiment, "models": models}
     _raise(problems)
     return {**params, "experiments": experiments}
@@ -171,6 +181,18 @@ def _unfit(sampling: dict, representation: dict, path: str) -> list[str]:
             f"{path}.max_steps_per_second: {most} would cut every piece short, since the"
             f" representation has {rate} steps per second"
         )
+    return problems
+
+
+def _unfit_for_folder(model: str, entry: dict, path: str) -> list[str]:
+    """What is set of a folder of MIDI files that does not go with it."""
+    problems = [
+        f"{path}.{section}: means nothing for a folder of MIDI files"
+        for section in ("training", "sampling")
+        if section in entry
+    ]
+    if model == FLOOR:
+        problems.append(f"{path}: {FLOOR} is the floor's name; give the folder another one")
     return problems
 
 

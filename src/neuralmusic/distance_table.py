@@ -20,6 +20,7 @@ from neuralmusic.table_text import (
     Table,
     empty_footnote,
     floor_footnote,
+    folders_footnote,
     interval_footnote,
     number,
     rank,
@@ -77,7 +78,8 @@ def distance_to_real(params: Mapping[str, Any], results: Path) -> Table:
                 rows=lines,
                 footnotes=[
                     interval_footnote(experiment_params(params, experiment)["resamples"]),
-                    seeds_footnote(comparison.runs),
+                    seeds_footnote(comparison.trainings),
+                    folders_footnote(comparison.folders),
                     *(f"{name}: {floor_footnote(of)}" for name, of in rankings.items()),
                     half_against_half(comparison),
                     sizes_footnote(comparison),

@@ -15,6 +15,7 @@ from neuralmusic.compare import (
     Comparison,
     intra_set_distance,
     load_comparison,
+    trained_models,
 )
 from neuralmusic.estimate import Estimate
 from neuralmusic.thesis import THESIS
@@ -66,10 +67,13 @@ class Evidence:
         return replace(self, experiment=experiment)
 
     def models(self, names: Sequence[str], at_least: int | None = None) -> list[str]:
-        """Those of `names` that were run; without `at_least` all of them must have been."""
+        """Those of `names` that were run; without `at_least` all of them must have been.
+
+        A folder of MIDI files is not the model that a claim means, whatever its name.
+        """
         if self.experiment not in self.params["experiments"]:
             raise Undecidable(f"the {self.experiment} experiment was not run")
-        run = self.params["experiments"][self.experiment]["models"]
+        run = trained_models(self.params["experiments"][self.experiment])
         missing = [name for name in names if name not in run]
         if len(names) - len(missing) < (len(names) if at_least is None else at_least):
             raise Undecidable(f"not run: {', '.join(missing)}")

@@ -74,7 +74,7 @@ def _against(
             f"experiments.{experiment}.evaluation.resamples is not that of {base}: their"
             " resamples cannot be paired"
         )
-    plain = load_comparison(base, params, results)
+    plain = load_comparison(base, params, results).without_folders()
     masked = paired(load_comparison(experiment, params, results), plain)
     # By run: the two samples of the same weights are subtracted first, then averaged over seeds.
     before, after = measures(plain.by_run()), measures(masked.by_run())

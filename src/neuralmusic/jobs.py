@@ -14,6 +14,7 @@ from typing import Any
 
 from neuralmusic.datasets import DATASETS
 from neuralmusic.files import InputError, to_json, write_text
+from neuralmusic.midi_folder import FOLDER, fingerprint
 
 SNAPSHOTS = Path(".params")
 LONG_AGO = 946_684_800  # 2000-01-01: before any output
@@ -126,12 +127,11 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
         corpus = corpus_of(experiment)
         parameters = {"representation": experiment["representation"]}
         found["encode", corpus] = parameters, f"data/encoded/{corpus}/params.json"
+        trained = [] if experiment["weights_of"] else trained_runs(experiment)
         for run in [*all_runs(experiment), "real"]:
             job = f"{name}/{run}"
             for verb, folder in MODEL_FOLDERS.items():
-                if verb in ("sample", "evaluate") or not (
-                    run == "real" or experiment["weights_of"]
-                ):
+                if verb in ("sample", "evaluate") or run in trained:
                     parameters = model_parameters(params, name, run, verb)
                     found[verb, job] = parameters, f"results/{folder}/{job}/params.json"
         for model in probed_models(experiment):
@@ -177,14 +177,31 @@ def runs_of(experiment: dict, model: str) -> list[str]:
     The first has the model's own name, the others a number after a dot, which no model's name has:
     basic, basic.2, basic.3.
     """
-    is_counted = experiment["models"][model]["family"] in COUNTED_FAMILIES
-    seeds = 1 if is_counted else experiment["seeds"]
+    has_one = experiment["models"][model]["family"] in (*COUNTED_FAMILIES, FOLDER)
+    seeds = 1 if has_one else experiment["seeds"]
     return [model, *(f"{model}.{number}" for number in range(2, seeds + 1))]
 
 
 def all_runs(experiment: dict) -> list[str]:
     """The runs of all models of an experiment."""
     return [run for model in experiment["models"] for run in runs_of(experiment, model)]
+
+
+def trained_runs(experiment: dict) -> list[str]:
+    """The runs of the models that are trained: of all but folders of MIDI files."""
+    folders = folders_of(experiment)
+    return [run for run in all_runs(experiment) if model_of(run) not in folders]
+
+
+def folders_of(experiment: dict) -> list[str]:
+    """The models of an experiment that are folders of MIDI files."""
+    models = experiment["models"].items()
+    return [name for name, entry in models if entry["family"] == FOLDER]
+
+
+def folder_models(params: dict) -> list[tuple[str, str]]:
+    """The same of all experiments, each with its experiment."""
+    return [(name, m) for name, own in params["experiments"].items() for m in folders_of(own)]
 
 
 def model_of(run: str) -> str:
@@ -270,11 +287,28 @@ def model_parameters(params: dict, experiment: str, run: str, verb: str) -> dict
     if model not in settings["models"]:  # the pseudo-model `real`
         own = {key: settings["sampling"][key] for key in ("seconds", "max_note_seconds")}
         return common | {"sampling": own}
-    common |= {"trained_in": trained_in(experiment, params)}
     entry = settings["models"][model]
+    if entry["family"] == FOLDER:
+        return common | _folder_parameters(params, experiment, model)
+    common |= {"trained_in": trained_in(experiment, params)}
     common |= {key: params[key] for key in ("seed", "device", "threads")}
     common |= {key: entry[key] for key in ("family", "settings", "training")}
     return common | ({"sampling": entry["sampling"]} if verb == "sample" else {})
+
+
+def _folder_parameters(params: dict, experiment: str, model: str) -> dict:
+    """What the samples of a folder of MIDI files depend on, its files among it."""
+    settings = params["experiments"][experiment]
+    path, sampling = settings["models"][model]["settings"]["path"], settings["sampling"]
+    try:
+        found = fingerprint(path, sampling["pieces"], params["seed"])
+    except InputError as error:
+        raise InputError(f"experiments.{experiment}.models.{model}.path: {error}") from error
+    dataset = params["datasets"][settings["dataset"]]  # files are read as the real pieces are
+    own = {"family": FOLDER, "path": path, "seed": params["seed"], **found}
+    own |= {key: dataset[key] for key in ("time", "sustain_pedal")}
+    keys = ("pieces", "seconds", "max_note_seconds")
+    return own | {"sampling": {key: sampling[key] for key in keys}}
 
 
 def comparison_parameters(params: dict, experiments: list[str]) -> dict:
@@ -288,6 +322,7 @@ def comparison_parameters(params: dict, experiments: list[str]) -> dict:
 
 def _comparison(params: dict, experiment: str) -> dict:
     settings = params["experiments"][experiment]
+    folders = folders_of(settings)
     return {
         "dataset": settings["dataset"],
         "models": list(settings["models"]),
@@ -301,6 +336,8 @@ def _comparison(params: dict, experiment: str) -> dict:
         "weights_of": settings["weights_of"],
         "seed": params["seed"],
         **settings["evaluation"],
+        # Only where there are any, so that without them no table is due.
+        **({"folders": folders} if folders else {}),
     }
 
 

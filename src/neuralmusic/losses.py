@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from neuralmusic.compare import experiment_params, read_csv
+from neuralmusic.compare import experiment_params, read_csv, trained_models
 from neuralmusic.estimate import NOT_NEGATIVE, Estimate, over_runs, ratio_of_sums, resample_weights
 from neuralmusic.files import InputError
 
 
 @dataclass(frozen=True)
 class Heldout:
-    """The test pieces' losses of every model of an experiment; N pieces, sorted by name.
+    """The test pieces' losses of every trained model of an experiment; N pieces, sorted by name.
 
     A step is what the representation predicts at once: a melody's step, a frame, an event.
     """
@@ -59,13 +59,13 @@ def load_heldout(experiment: str, params: Mapping[str, Any], results: Path) -> H
     own = experiment_params(params, experiment)
     steps, lengths, nll = {}, {}, {}
     pieces: tuple[str, ...] = ()
-    runs = {model: own["runs"][model] for model in own["models"]}
+    runs = {model: own["runs"][model] for model in trained_models(own)}
     for index, run in enumerate(run for of_model in runs.values() for run in of_model):
         path = Path(results) / "scores" / experiment / run / "heldout.csv"
         frame = read_csv(path, ["piece"]).sort_values("piece", kind="stable")
         names = tuple(frame["piece"])
         if index and names != pieces:
-            raise InputError(f"{path} scores other pieces than {own['models'][0]}: score both anew")
+            raise InputError(f"{path} scores other pieces than {next(iter(runs))}: score both anew")
         pieces = names
         steps[run] = frame["steps"].to_numpy(np.float64)
         lengths[run] = frame["length_seconds"].to_numpy(np.float64)

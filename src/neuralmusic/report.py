@@ -20,7 +20,7 @@ import yaml
 
 from neuralmusic import jobs
 from neuralmusic.captions import CAPTIONS
-from neuralmusic.compare import FLOOR, REAL
+from neuralmusic.compare import FLOOR, REAL, trained_models
 from neuralmusic.dataset_pages import Dataset, write_page
 from neuralmusic.files import write_text
 from neuralmusic.page import duration, embedded, optional_csv, render
@@ -135,7 +135,11 @@ def _samples(
             }
             for file in files[:SHOWN_SAMPLES]
         ]
-        found.append({"model": model, "count": len(files), "files": shown})
+        rejected = optional_csv(folder / "rejected.csv", ["file", "reason"])  # of a folder's files
+        found.append(
+            {"model": model, "count": len(files), "files": shown}
+            | {"rejected": 0 if rejected is None else len(rejected)}
+        )
     return found
 
 
@@ -222,7 +226,10 @@ def summary(
         if own.get("weights_of"):
             said.append(f"The {name} experiment samples the models of {own['weights_of']}.")
             continue
-        rows = table[table["experiment"] == name] if table is not None else pd.DataFrame()
+        rows = pd.DataFrame()
+        if table is not None:
+            trained = table["model"].isin(trained_models(own))  # a folder predicts nothing
+            rows = table[(table["experiment"] == name) & trained]
         if rows.empty or not rows["value"].notna().any():
             said.append(f"There is no held-out loss of the {name} experiment.")
             continue

@@ -26,6 +26,7 @@ from neuralmusic.table_text import (
     Table,
     empty_footnote,
     floor_footnote,
+    folders_footnote,
     interval_footnote,
     number,
     rank,
@@ -118,7 +119,8 @@ def _page(
         rows=lines,
         footnotes=[
             interval_footnote(experiment_params(params, comparison.experiment)["resamples"]),
-            seeds_footnote(comparison.runs),
+            seeds_footnote(comparison.trainings),
+            folders_footnote(comparison.folders),
             floor_footnote(ranking),
             *measured.notes,
             sizes_footnote(comparison),

@@ -84,7 +84,7 @@ def with_interval(estimate: Estimate, decimals: int) -> str:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Who is best of the trained models, who is not told from it, who does not beat the floor."""
+    """Who is best of the models but `real`, who not told from it, who does not beat the floor."""
 
     best: str | None
     ties: set[str]
@@ -97,14 +97,14 @@ class Ranking:
 
 
 def rank(scores: Mapping[str, Estimate]) -> Ranking:
-    """Ranks the trained models, the floor among them, by a score of which less is better."""
-    trained = {name: score for name, score in scores.items() if name != REAL}
-    best, ties = best_of(trained)
-    floor = trained.get(FLOOR)
+    """Ranks the models but `real`, the floor among them, by a score of which less is better."""
+    models = {name: score for name, score in scores.items() if name != REAL}
+    best, ties = best_of(models)
+    floor = models.get(FLOOR)
     if floor is None or not np.isfinite(floor.value):
         return Ranking(best, ties, None)
-    others = [n for n, s in trained.items() if n != FLOOR and np.isfinite(s.value)]
-    return Ranking(best, ties, [n for n in others if excludes_zero(trained[n] - floor) != -1])
+    others = [n for n, s in models.items() if n != FLOOR and np.isfinite(s.value)]
+    return Ranking(best, ties, [n for n in others if excludes_zero(models[n] - floor) != -1])
 
 
 def floor_footnote(ranking: Ranking) -> str:
@@ -137,6 +137,25 @@ def seeds_footnote(runs: Mapping[str, Sequence[str]]) -> str:
         f"{f' (one of {once}, the same each time)' if once else ''}, ± the standard deviation"
         " between them. Brackets are intervals over pieces alone; marks, and what is said to be"
         " better or worse, count pieces and seeds."
+    )
+
+
+def folders_footnote(folders: Sequence[str]) -> str:
+    """Which of the models were not trained here; nothing where all were."""
+    if not folders:
+        return ""
+    return (
+        f"MIDI files that another system made, measured as all others: {', '.join(folders)}. In"
+        " marks and comparisons they count among the trained models."
+    )
+
+
+def no_likelihood_footnote(folders: Sequence[str]) -> str:
+    """Why models have no loss, where some have none by what they are."""
+    return (
+        f"Empty cells of {', '.join(folders)}: no likelihood: a folder of MIDI files."
+        if folders
+        else ""
     )
 
 

@@ -37,7 +37,9 @@ from neuralmusic.table_text import (
     Table,
     empty_footnote,
     floor_footnote,
+    folders_footnote,
     interval_footnote,
+    no_likelihood_footnote,
     number,
     rank,
     seeds_footnote,
@@ -82,10 +84,16 @@ def heldout_nll(params: Mapping[str, Any], results: Path) -> Table:
         if hasattr(representation, "BITS"):
             unit += f" (summed over {representation.BITS} keys)"
         heldout = load_heldout(experiment, params, results)
-        losses = {model: heldout.per_step(model) for model in own["models"]}
+        folders = own.get("folders", [])
+        losses = {model: heldout.per_step(model) for model in heldout.runs}
         ranking = rank(losses)
         lines = []
-        for model, loss in losses.items():
+        for model in own["models"]:
+            if model in folders:
+                rows.append([experiment, model, *[EMPTY] * 10, ""])
+                lines.append([model, "", "", "", ""])
+                continue
+            loss = losses[model]
             per_second = heldout.per_second(model).value
             difference = None
             if model != FLOOR and FLOOR in losses:
@@ -121,13 +129,16 @@ def heldout_nll(params: Mapping[str, Any], results: Path) -> Table:
                     interval_footnote(own["resamples"]).replace("the real", "the test"),
                     seeds_footnote(heldout.runs),
                     floor_footnote(ranking),
-                    f"Test pieces: {len(heldout.pieces)}, whole, of any length.",
+                    no_likelihood_footnote(folders),
+                    f"Test pieces: {len(heldout.pieces)}, whole, of any length."
+                    if heldout.runs
+                    else "",
                     f"Empty cells: no finite loss on the test pieces of {', '.join(lost)}."
                     if lost
                     else "",
                     "With fewer than two test pieces there are no intervals, and nothing is said"
                     " to beat the floor."
-                    if len(heldout.pieces) < 2
+                    if heldout.runs and len(heldout.pieces) < 2
                     else "",
                 ],
             )
@@ -178,7 +189,8 @@ def sample_character(params: Mapping[str, Any], results: Path) -> Table:
                 rows=lines,
                 footnotes=[
                     interval_footnote(own["resamples"]),
-                    seeds_footnote(comparison.runs),
+                    seeds_footnote(comparison.trainings),
+                    folders_footnote(comparison.folders),
                     sizes_footnote(comparison),
                     stuck_footnote(own["max_note_seconds"]),
                     "A piece without a note has no lowest or highest pitch and no mean note, one"

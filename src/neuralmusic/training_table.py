@@ -10,10 +10,13 @@ from typing import Any
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-from neuralmusic.compare import read_csv
+from neuralmusic.compare import read_csv, trained_models
 from neuralmusic.files import InputError
 from neuralmusic.jobs import model_of
 from neuralmusic.table_text import Page, Table, number
+
+COLUMNS = ["experiment", "model", "run", "parameters", "tokens", "epochs", "kept_epoch"]
+COLUMNS += ["valid_loss"]
 
 
 def training(params: Mapping[str, Any], results: Path) -> Table:
@@ -25,9 +28,10 @@ def training(params: Mapping[str, Any], results: Path) -> Table:
     for experiment, own in params["experiments"].items():
         if own["weights_of"]:
             continue
+        folders = own.get("folders", [])
         of_experiment = [
             {"experiment": experiment, **training_row(results, experiment, run)}
-            for runs in (own["runs"][model] for model in own["models"])
+            for runs in (own["runs"][model] for model in trained_models(own))
             for run in runs
         ]
         rows += of_experiment
@@ -53,11 +57,14 @@ def training(params: Mapping[str, Any], results: Path) -> Table:
                 ],
                 footnotes=[
                     "A Markov chain reads every step once and keeps a number for each pair of"
-                    " classes, or for each bit and its last value."
+                    " classes, or for each bit and its last value.",
+                    f"Not trained: {', '.join(folders)}, a folder of MIDI files."
+                    if folders
+                    else "",
                 ],
             )
         )
-    return Table(pd.DataFrame(rows), pages)
+    return Table(pd.DataFrame(rows, columns=COLUMNS), pages)
 
 
 def training_row(results: Path, experiment: str, run: str) -> dict[str, Any]:

@@ -15,9 +15,11 @@ def of_models(folder, experiments=EXPERIMENTS):
 
 
 def trained_models(folder, experiments=EXPERIMENTS):
-    """The same, of an experiment that samples another's models that other's."""
+    """The same of trained ones; of an experiment that samples another's models that other's."""
     trained = dict.fromkeys(jobs.trained_in(e, PARAMS) for e in experiments)
-    return of_models(folder, trained)
+    return [
+        f"{folder}/{e}/{r}" for e in trained for r in jobs.trained_runs(EXPERIMENTS[e])
+    ]
 
 
 def trained_model(wildcards):

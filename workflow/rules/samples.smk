@@ -1,6 +1,7 @@
 # Models to music.
 #
-#   sample    -> results/samples/{experiment}/{model}   one MIDI file a piece; `real` is the test set
+#   sample    -> results/samples/{experiment}/{model}   one MIDI file a piece; `real` is the test set,
+#                                                       a folder's are what another system made
 #   evaluate  -> results/metrics/{experiment}/{model}   one row a piece, from the MIDI files alone
 
 
@@ -57,6 +58,31 @@ rule sample_real:
         " --encoded {input.encoded}"
         " --out {output}"
         " 2>&1 | tee {log}"
+
+
+# A rule each: no pattern of names says which models of which experiments are folders.
+for of_experiment, of_folder in jobs.folder_models(PARAMS):
+
+    rule:
+        name:
+            f"sample_{of_experiment}.{of_folder}"
+        input:
+            params=SNAPSHOTS["sample", f"{of_experiment}/{of_folder}"],
+            code=code_of(
+                "sample_folder",
+                representation=EXPERIMENTS[of_experiment]["representation"]["name"],
+            ),
+        output:
+            directory(f"results/samples/{of_experiment}/{of_folder}"),
+        log:
+            f"logs/sample/{of_experiment}.{of_folder}.log",
+        benchmark:
+            f"logs/sample/{of_experiment}.{of_folder}.tsv"
+        shell:
+            "{RUN} sample"
+            " --params {input.params}"
+            " --out {output}"
+            " 2>&1 | tee {log}"
 
 
 rule evaluate:

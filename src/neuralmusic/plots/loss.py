@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from neuralmusic.compare import read_csv
-from neuralmusic.plots.run import DASHED, REMARK, Run
+from neuralmusic.plots.run import DASHED, REMARK, Run, say
 
 THIN = {"linewidth": 0.6, "alpha": 0.5, "zorder": 1.5}  # a run beside the mean of a model's
 SKIPPED = 0.2  # the share of training that is too steep to set the limits of a loss axis
@@ -25,7 +25,7 @@ def training_loss(run: Run) -> Figure:
             read_csv(run.folder("models", name) / "log.csv", []).sort_values("epoch")
             for name in run.runs(model)
         ]
-        for model in run.models
+        for model in run.trained
     }
     logs = {model: _mean(of) for model, of in of_runs.items()}
     figure = Figure(figsize=(9.6, 4.2))
@@ -67,6 +67,9 @@ def training_loss(run: Run) -> Figure:
         axes.xaxis.get_major_locator().set_params(integer=True)
     keys = " of 88 keys" if run.representation == "pianoroll" else ""
     unit = f"loss (nats per {run.unit}{keys})"
+    if not logs:
+        for axes in panels:
+            say(axes, "no model was trained")
     panels[0].set(title="training windows, with dropout", ylabel=unit)
     panels[1].set_title("held-out (validation) pieces")
     names = [_with_best(model, of) for model, of in of_runs.items()]

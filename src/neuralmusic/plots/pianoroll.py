@@ -38,7 +38,9 @@ def pianorolls(run: Run) -> Figure:
     for axes, (name, notes) in zip(column, pieces.items(), strict=True):
         draw_notes(axes, notes, run.colours[name], seconds)
         source = source_of(run, name, files[name].name)
-        told = f"test piece {source}" if name == REAL else f"sampled, primed with {source}"
+        told = f"sampled, primed with {source}"
+        if name not in run.trained:
+            told = f"test piece {source}" if name == REAL else f"file {source}"
         axes.set_title(f"{name}: {told}{outside(notes, low, high)}")
     pitch_axis(list(column), low, high)
     column[0].set(xlim=(0, seconds))
@@ -130,7 +132,7 @@ def read_sample(path: Path) -> NoteList:
 
 
 def source_of(run: Run, name: str, file: str) -> str:
-    """The piece that a sample was primed with, or that a real one is, cut to fit."""
+    """The piece that a sample was primed with, or that a real one or a file is, cut to fit."""
     sources = run.sampled(name).set_index("file")["primer_piece"]
     source = str(sources.get(file, "an unknown piece"))
     return source if len(source) <= LONGEST_NAME else f"…{source[-LONGEST_NAME:]}"

@@ -12,7 +12,15 @@ import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 
-from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics, pooled, read_csv
+from neuralmusic.compare import (
+    FLOOR,
+    REAL,
+    MetricSet,
+    load_metrics,
+    pooled,
+    read_csv,
+    trained_models,
+)
 from neuralmusic.files import InputError
 from neuralmusic.representations import REPRESENTATIONS
 
@@ -42,8 +50,13 @@ class Run:
 
     @property
     def models(self) -> list[str]:
-        """The trained models in the order of params.yaml."""
+        """The models in the order of params.yaml."""
         return [model for model in self.params["models"] if model != REAL]
+
+    @property
+    def trained(self) -> list[str]:
+        """Those of them that were trained; the others are folders of MIDI files."""
+        return trained_models(self.params)
 
     @property
     def colours(self) -> dict[str, str]:
