@@ -68,7 +68,8 @@ unlock: $(INSTALLED) ## after a kill -9 of make reproduce: free Snakemake's lock
 
 clean: ## delete the environment and everything that make reproduce makes
 	rm -rf .venv .snakemake .params .checkpoints .downloads logs data/raw data/notes data/splits data/encoded
-	rm -rf results/models results/scores results/probes results/samples results/metrics results/report
+	rm -rf results/models results/scores results/probes results/samples results/metrics
+	rm -rf results/rankings results/report
 	rm -rf results/datasets
 
 $(INSTALLED): requirements.lock pyproject.toml

@@ -59,5 +59,6 @@ rule all:
         trained_models("results/scores"),
         probed(),
         all_sets("results/metrics"),
+        rankings(),
         descriptions(),
         "results/report",

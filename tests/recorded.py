@@ -42,7 +42,8 @@ def tables_of(*experiments: str) -> set[str]:
 
 
 def shown(
-    *experiments: str, inputs: tuple[str, ...] = ("samples", "metrics", "models", "probes")
+    *experiments: str,
+    inputs: tuple[str, ...] = ("samples", "metrics", "models", "probes", "rankings"),
 ) -> set[str]:
     """The figures of these experiments that are drawn from such folders, claims and report."""
     figures = {
@@ -67,12 +68,13 @@ def of_model(experiment: str, model: str) -> set[str]:
     """All jobs that a change of one model executes."""
     runs = runs_of(experiment, model)
     own = of_runs(("train", "score", "sample", "evaluate"), experiment, runs)
+    own.add(f"rank/{experiment}")
     touched = [experiment]
     if experiment == ATTENTION and model != "markov":
         own.add(f"probe/{experiment}.{model}")
     if experiment == EVENTS:  # whose models the grammar experiment samples
         touched.append(GRAMMAR)
-        own |= of_runs(("sample", "evaluate"), GRAMMAR, runs)
+        own |= of_runs(("sample", "evaluate"), GRAMMAR, runs) | {f"rank/{GRAMMAR}"}
     return own | tables_of(*touched) | shown(*touched)
 
 

@@ -43,7 +43,7 @@ def written(tmp_path_factory):
     """A folder with results and data of all experiments, of three models."""
     home = tmp_path_factory.mktemp("figures")
     for experiment, (dataset, *_) in EXPERIMENTS.items():
-        write_whole(home / "results", FEW, pieces=4, experiment=experiment)
+        write_whole(home / "results", FEW, pieces=4, experiment=experiment, ranked=True)
         write_data(home / "data", dataset)
     return home
 

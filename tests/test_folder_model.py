@@ -100,7 +100,7 @@ def test_a_folder_has_samples_and_measures_and_changes_no_other_models_jobs(expe
     assert own == {(verb, f"{experiment}/theirs") for verb in ("sample", "evaluate")}
     tables = {("tabulate", n) for n in jobs.TABLES if experiment in jobs.experiments_of(n, PARAMS)}
     figures = {("draw", name) for name, (_, of) in jobs.FIGURES.items() if of == experiment}
-    assert found - own == tables | figures | {("judge", "claims")}
+    assert found - own == tables | figures | {("rank", experiment), ("judge", "claims")}
 
 
 def test_without_a_folder_nothing_says_that_there_could_be_one():

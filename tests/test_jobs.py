@@ -71,12 +71,12 @@ def test_how_long_pieces_and_notes_are_is_true_of_real_ones_too(experiment, key)
     after = edited("experiments", experiment, "sampling", key, value=7)
     found = changed_jobs(after)
     assert of({"sample"}, experiment, ["real"]) <= found
-    assert verbs_of(found) == {"sample", "evaluate", "tabulate", "draw", "judge"}
+    assert verbs_of(found) == {"sample", "evaluate", "rank", "tabulate", "draw", "judge"}
 
 
 def test_how_sets_are_compared_is_in_what_compares_them():
     after = edited("experiments", "monophonic", "evaluation", "resamples", value=77)
-    assert verbs_of(changed_jobs(after)) == {"tabulate", "judge", "draw"}
+    assert verbs_of(changed_jobs(after)) == {"rank", "tabulate", "judge", "draw"}
 
 
 @pytest.mark.parametrize(("experiment", "model"), ENTRIES)
@@ -88,7 +88,7 @@ def test_a_model_removed_changes_the_tables_and_no_other_model(experiment, model
     tables = {("tabulate", name) for name, of in of_tables.items() if experiment in of}
     figures = {("draw", name) for name, (_, of) in jobs.FIGURES.items() if of == experiment}
     gone = of_model(ALL_VERBS, experiment, model)
-    assert found == gone | tables | figures | {("judge", "claims")}
+    assert found == gone | tables | figures | {("rank", experiment), ("judge", "claims")}
     assert not gone & set(jobs.all_jobs(after))
 
 
@@ -121,7 +121,7 @@ def test_more_seeds_are_jobs_of_their_own_and_change_no_other(experiment):
     for other in SAMPLED_ANEW:
         if EXPERIMENTS[other]["weights_of"] == experiment:
             new |= of({"sample", "evaluate"}, other, runs)
-    assert verbs_of(found - new) == {"tabulate", "draw", "judge"}
+    assert verbs_of(found - new) == {"rank", "tabulate", "draw", "judge"}
     assert new == found & set(jobs.all_jobs(after)) - set(jobs.all_jobs(PARAMS))
     tables = {("tabulate", n) for n in jobs.TABLES if experiment in jobs.experiments_of(n, PARAMS)}
     assert {item for item in found if item[0] == "tabulate"} == tables
@@ -201,7 +201,7 @@ def test_without_the_experiment_that_samples_anew_all_else_is_as_it_was(experime
     models = [*EXPERIMENTS[experiment]["models"], "real"]
     assert of({"sample", "evaluate"}, experiment, models) <= found
     rest = found - of({"sample", "evaluate"}, experiment, models)
-    assert verbs_of(rest) == {"tabulate", "draw", "judge"}
+    assert verbs_of(rest) == {"rank", "tabulate", "draw", "judge"}
 
 
 @pytest.mark.parametrize("key", ["device", "threads"])
@@ -222,7 +222,8 @@ def test_a_datasets_number_is_in_the_job_that_uses_it():
     for name in ("ryans_mammoth", "bach_chorales"):
         assert changed_jobs(edited("datasets", name, "max_pieces", value=7)) == {("fetch", name)}
         after = edited("datasets", name, "time", value="seconds")
-        assert changed_jobs(after) == {("convert", name), ("describe", name)}
+        ranked = {("rank", e) for e, own in EXPERIMENTS.items() if own["dataset"] == name}
+        assert changed_jobs(after) == {("convert", name), ("describe", name), *ranked}
     unused = edited("datasets", "folder", "path", value="nowhere")  # by no experiment
     assert changed_jobs(unused) == set()
 

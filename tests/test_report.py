@@ -84,7 +84,7 @@ def whole(tmp_path_factory):
     home = tmp_path_factory.mktemp("report")
     results = home / "results"
     for experiment, (dataset, *_) in EXPERIMENTS.items():
-        write_whole(results, experiment=experiment)
+        write_whole(results, experiment=experiment, ranked=True)
         write_data(home / "data", dataset)
         folders = [home / "data" / kind / dataset for kind in ("raw", "notes", "splits")]
         of_dataset = {"dataset": dataset, "time": "beats"}

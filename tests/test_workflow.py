@@ -60,7 +60,7 @@ def test_changed_hyperparameter_plans_that_model(checkout, experiment):
 def test_changed_sampling_trains_nothing(checkout):
     edit(checkout / "params.yaml", "grammar: true", "grammar: true\n      temperature: 0.9")
     runs = [own for model in MODELS[GRAMMAR] for own in runs_of(GRAMMAR, model)]
-    own = of_runs(("sample", "evaluate"), GRAMMAR, runs)
+    own = of_runs(("sample", "evaluate"), GRAMMAR, runs) | {f"rank/{GRAMMAR}"}
     tables = tables_of(GRAMMAR) - {"tabulate/heldout_nll", "tabulate/training"}
     assert planned(checkout) == own | tables | shown(GRAMMAR)
 
@@ -69,7 +69,9 @@ def test_another_seed_executes_its_own_jobs_only(checkout):
     params = checkout / "params.yaml"
     recorded = params.read_text()
     compared = tables_of(EVENTS, GRAMMAR)
-    compared |= shown(EVENTS, GRAMMAR, inputs=("samples", "metrics", "models", "probes", "notes"))
+    compared |= {f"rank/{EVENTS}", f"rank/{GRAMMAR}"}
+    inputs = ("samples", "metrics", "models", "probes", "rankings", "notes")
+    compared |= shown(EVENTS, GRAMMAR, inputs=inputs)
     edit(params, "seeds: 2", "seeds: 3", after="scales:")
     new = of_runs(("train", "score", "sample", "evaluate"), EVENTS, ["basic.3"])
     new |= of_runs(("sample", "evaluate"), GRAMMAR, ["basic.3"])
@@ -112,7 +114,7 @@ def test_removed_model_leaves_every_table(checkout):
     edit(checkout / "params.yaml", "      emb: ", "      # emb: ")
     counted = Jobs(checkout)
     run(["dvc", "repro"], checkout)
-    assert counted.ran() == tables_of("monophonic") | shown("monophonic")
+    assert counted.ran() == tables_of("monophonic") | shown("monophonic") | {"rank/monophonic"}
     for table in (checkout / "results/tables").glob("*.csv"):
         rows = pd.read_csv(table)
         assert "emb" not in rows["model"].tolist()

@@ -26,8 +26,9 @@ from tests.recorded import (
 # What is made of a folder's files, and nothing else.
 MADE = (
     of_runs(("sample", "evaluate"), EVENTS, [THEIRS])
+    | {f"rank/{EVENTS}"}
     | (tables_of(EVENTS, GRAMMAR) - {"tabulate/heldout_nll", "tabulate/training"})
-    | shown(EVENTS, inputs=("samples", "metrics"))
+    | shown(EVENTS, inputs=("samples", "metrics", "rankings"))
 )
 
 
@@ -43,7 +44,7 @@ def test_a_folder_is_in_the_tables_beside_the_trained_models(recorded):
         frame = pd.read_csv(path)
         found[path.stem] = set(frame[frame["model"] == THEIRS]["experiment"])
     assert {name for name, of in found.items() if of == {EVENTS}} == {
-        *("table_5_4", "table_5_5", "table_5_6", "heldout_nll", "sample_character")
+        *("table_5_4", "table_5_5", "table_5_6", "heldout_nll", "sample_character", "measures")
     }
     assert all(of <= {EVENTS} for of in found.values())
     page = (results / "tables/heldout_nll.md").read_text(encoding="utf-8")
@@ -93,8 +94,7 @@ def test_a_folder_without_files_is_named_before_anything_runs(checkout, left):
 
 def test_a_removed_folder_leaves_every_table(checkout):
     edit(checkout / "params.yaml", f"      {THEIRS}: ", f"      # {THEIRS}: ")
-    due = tables_of(EVENTS, GRAMMAR) | shown(
-        EVENTS, inputs=("samples", "metrics", "models", "notes")
-    )
+    due = tables_of(EVENTS, GRAMMAR) | {f"rank/{EVENTS}"}
+    due |= shown(EVENTS, inputs=("samples", "metrics", "models", "rankings", "notes"))
     assert planned(checkout) == due
     assert {"basic", "markov"} == set(MODELS[EVENTS])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import safetensors.numpy
 
+from neuralmusic.comparison_frames import frames_of, write_frames
 from neuralmusic.files import write_csv, write_text
 from neuralmusic.jobs import ATTENTION
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList, save_notes
+from neuralmusic.piece_sets import piece_set, with_originality
+from neuralmusic.set_comparison import compare_sets
 from tests.constructed import (
     EXPERIMENTS,
     MODELS,
@@ -88,16 +91,19 @@ def write_whole(
     experiment: str = "monophonic",
     seeds: int = 1,
     folders: Sequence[str] = (),
+    ranked: bool = False,
 ) -> Path:
-    """Every run of every model of an experiment, and the real pieces."""
+    """Every run of every model of an experiment, and the real pieces; `ranked`: compared too."""
     *_, weights_of = EXPERIMENTS[experiment]
     runs = {"real": ["real"], **runs_of(models, seeds, folders)}
+    sampled: dict[str, list[Sequence[NoteList]]] = {}
     for index, model in enumerate(runs, start=-1):
         for number, run in enumerate(runs[model]):
             drawn_by = 1000 if model == "real" else index + 100 * number
             made = drawn(drawn_by, pieces, tilt=0.1 * max(index, 0))
             if experiment != "monophonic":
                 made = [in_octaves(piece) for piece in made]
+            sampled.setdefault(model, []).append(made)
             stuck_every = None if model == "real" or experiment == "monophonic" else 9 + index
             write_pieces(results, run, made, experiment=experiment, stuck_every=stuck_every)
             if model in ("real", *folders) or weights_of:
@@ -111,7 +117,23 @@ def write_whole(
             write_heldout(results, run, nll_nats, experiment=experiment)
             if experiment == ATTENTION and model != "markov" and not number:
                 write_probe(results, model, 1 + index % 3, 1 + index % 2)
+    if ranked:
+        write_ranking(results, experiment, sampled)
     return results
+
+
+def write_ranking(
+    results: Path, experiment: str, sampled: Mapping[str, Sequence[Sequence[NoteList]]]
+) -> None:
+    """What `rank` says of the pieces of every run of every model, and of `real`."""
+    learned = piece_set("training", drawn(77, 4))
+    sets = {
+        model: [with_originality(piece_set(model, made), learned) for made in of_runs]
+        for model, of_runs in sampled.items()
+    }
+    (real,) = sets.pop("real")
+    frames = frames_of(compare_sets(real, sets, resamples=40))
+    write_frames(frames, results / "rankings" / experiment)
 
 
 def write_data(data: Path, dataset: str) -> None:

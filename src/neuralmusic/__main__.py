@@ -110,6 +110,13 @@ def _parser() -> argparse.ArgumentParser:
         samples="from sample",
         out="results/metrics/EXPERIMENT/MODEL",
     )
+    verb(
+        "rank",
+        "hold an experiment's models against its real pieces by every measure",
+        results="the results folder",
+        encoded="from encode",
+        out="results/rankings/EXPERIMENT",
+    )
     verb("tabulate", "write one table", results="the results folder").add_argument(
         "name", help="such as table_5_1"
     )
@@ -244,6 +251,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     _fill(options, lambda params, out: evaluate(options.samples, out))
 
 
+def _rank(options: argparse.Namespace) -> None:
+    from neuralmusic.rank import rank
+
+    _fill(options, lambda params, out: rank(params, options.results, options.encoded, out))
+
+
 def _tabulate(options: argparse.Namespace) -> None:
     from neuralmusic.tables import tabulate
 
@@ -326,6 +339,7 @@ VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
     "score": _score,
     "probe": _probe,
     "evaluate": _evaluate,
+    "rank": _rank,
     "tabulate": _tabulate,
     "judge": _judge,
     "draw": _draw,

@@ -110,6 +110,29 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " that they were trained on, the curves would rise at the dashed line. Of models with"
         " several seeds the notes of all pieces are counted.",
     ),
+    "model_ranking": (
+        "Nearness to the real pieces",
+        "The models from the nearest to the farthest, by the Fréchet distance over all measures"
+        " that are numbers (left), with 95 % intervals over pieces and, where models have several,"
+        " seeds; in brackets the places that 95 % of the resamples give a model. The dashed line is"
+        " the ceiling, what one half of the real pieces is from the other, the dotted one the"
+        " floor, a Markov chain. Right: the mean distance between two pieces of a model, which"
+        " collapses where a model repeats itself; dashed, that of all real pieces.",
+    ),
+    "model_differences": (
+        "Differences from the real pieces, measure by measure",
+        "Each row is a measure, each dot a model: how far the mean over its pieces lies from that"
+        " over the real ones, in standard deviations of the real pieces, with 95 % intervals. What"
+        " lies on the line is as in real music. A triangle is farther off than the axis goes, by"
+        " the number beside it. What copies the training set lies right of the line in the two last"
+        " rows.",
+    ),
+    "measures_agree": (
+        "Which measures agree",
+        "Each cell says whether two measures put the models in the same order, by how far each is"
+        " from the real pieces: red the same, blue the opposite. Of few models the correlations are"
+        " coarse. A measure in which all models are equal is left out.",
+    ),
     "attention_network": (
         "The attention network",
         "The modules of one model as they run, from the steps that it has read to scores of every"

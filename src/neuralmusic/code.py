@@ -47,10 +47,11 @@ LISTED = {
 FOLLOWED = {
     "describe": ["describe.py", "neuralmusic.mplstyle"],
     "evaluate": ["evaluate.py"],
+    "rank": ["rank.py"],
     "tabulate": ["tables.py"],
     "judge": ["claims.py"],
     "draw": ["figures.py", "neuralmusic.mplstyle"],
-    "report": ["report.py", "page.html", "report.html", "dataset.html"],
+    "report": ["report.py", "page.html", "report.html", "dataset.html", "measures.html"],
 }
 
 

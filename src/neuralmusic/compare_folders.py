@@ -9,19 +9,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib import style
 
+from neuralmusic.comparison_frames import Frames, as_json, frames_of, write_frames
 from neuralmusic.files import InputError, to_json, write_text
 from neuralmusic.piece_sets import PieceSet, read_set, stored_set, with_originality
-from neuralmusic.plots import set_comparison as plots
+from neuralmusic.plots.densities import densities
+from neuralmusic.plots.ranking import colours_of, differences, ranking
 from neuralmusic.plots.saving import STYLE, save
 from neuralmusic.set_comparison import SetComparison, compare_sets
-from neuralmusic.set_comparison_text import as_json, as_terminal, write_frames
+from neuralmusic.set_comparison_text import as_terminal
 
 DATA = Path("data")
-FIGURES = {
-    "ranking": plots.ranking,
-    "differences": plots.differences,
-    "densities": plots.densities,
-}
 
 
 @dataclass(frozen=True)
@@ -60,11 +57,12 @@ def compare_folders(
     found = compare_sets(
         reference, {of.name: [of] for of in others}, seed, resamples, reading.workers
     )
+    frames = frames_of(found)
     if out is not None:
-        write_frames(found, out)
-        _draw(found, out)
+        write_frames(frames, out)
+        _draw(found, frames, out)
     if json is not None:
-        write_text(json, to_json(as_json(found)))
+        write_text(json, to_json(as_json(frames)))
     return as_terminal(found)
 
 
@@ -104,12 +102,13 @@ def _set(path: str, name: str, reading: Reading) -> PieceSet:
     )
 
 
-def _draw(found: SetComparison, folder: Path) -> None:
+def _draw(found: SetComparison, frames: Frames, folder: Path) -> None:
     with style.context(["default", str(STYLE)]):
-        colours = plots.colours_of(found)
-    title = f"{', '.join(found.sets)} beside {found.reference.name}"
-    for name, draw in FIGURES.items():
-        save(lambda draw=draw: draw(found, colours, title), folder, name)
+        colours = colours_of(frames.names)
+    title = f"{', '.join(frames.names)} beside {frames.reference}"
+    save(lambda: ranking(frames, colours, title), folder, "ranking")
+    save(lambda: differences(frames, colours, title), folder, "differences")
+    save(lambda: densities(found, colours, title), folder, "densities")
 
 
 def length_of(seconds: float | None) -> float:

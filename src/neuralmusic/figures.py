@@ -23,6 +23,7 @@ from neuralmusic.plots.library import pianoroll_of_library
 from neuralmusic.plots.loss import training_loss
 from neuralmusic.plots.network import attention_network
 from neuralmusic.plots.pianoroll import pianorolls
+from neuralmusic.plots.ranking import measures_agree, model_differences, model_ranking
 from neuralmusic.plots.run import Run
 from neuralmusic.plots.saving import save
 from neuralmusic.plots.stuck import deteriorating_sample, stuck_by_age
@@ -38,6 +39,9 @@ KINDS: dict[str, Callable[[Run], Figure]] = {
     "events_and_pianoroll": events_and_pianoroll,
     "deteriorating_sample": deteriorating_sample,
     "stuck_by_age": stuck_by_age,
+    "model_ranking": model_ranking,
+    "model_differences": model_differences,
+    "measures_agree": measures_agree,
     "attention_network": attention_network,
     "scores_of_one_event": scores_of_one_event,
     "scores_of_two_events": scores_of_two_events,

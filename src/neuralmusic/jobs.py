@@ -20,6 +20,7 @@ SNAPSHOTS = Path(".params")
 LONG_AGO = 946_684_800  # 2000-01-01: before any output
 MODEL_FOLDERS = {"train": "models", "score": "scores", "sample": "samples", "evaluate": "metrics"}
 DESCRIPTIONS = "datasets"  # the folder of `describe`, one entry a dataset
+RANKINGS = "rankings"  # the folder of `rank`, one entry an experiment
 PROBES = "probes"  # the folder of `probe`, which has no output of most models
 PROBED_FAMILIES = ("decoder",)  # whose attention is shown
 # Families that count instead of descending a gradient: all trainings of such a model are the same,
@@ -39,6 +40,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "table_5_8": (ATTENTION,),
     "table_5_9": (ATTENTION,),
     "grammar": (GRAMMAR,),
+    "measures": (),
     "heldout_nll": (),
     "sample_character": (),
     "training": (),
@@ -74,6 +76,17 @@ FIGURES: dict[str, tuple[str, str]] = {
     "samples_attention": ("pianorolls", ATTENTION),
     "stuck_notes_attention": ("stuck_by_age", ATTENTION),
 }
+# Of every experiment, by the last part of its name.
+for _experiment, _short in {
+    "monophonic": "monophonic",
+    EVENTS: "events",
+    PIANOROLL: "pianoroll",
+    GRAMMAR: "grammar",
+    ATTENTION: "attention",
+}.items():
+    FIGURES[f"ranking_{_short}"] = "model_ranking", _experiment
+    FIGURES[f"differences_{_short}"] = "model_differences", _experiment
+    FIGURES[f"measures_agree_{_short}"] = "measures_agree", _experiment
 FIGURE_INPUTS = {  # what a kind of figure is drawn from: folders of results/ and data/
     "training_loss": ["models"],
     "pianorolls": ["samples"],
@@ -83,6 +96,9 @@ FIGURE_INPUTS = {  # what a kind of figure is drawn from: folders of results/ an
     "events_and_pianoroll": ["notes", "splits"],
     "deteriorating_sample": ["samples"],
     "stuck_by_age": ["samples"],
+    "model_ranking": [RANKINGS],
+    "model_differences": [RANKINGS],
+    "measures_agree": [RANKINGS],
     "attention_network": [PROBES],
     "scores_of_one_event": [PROBES],
     "scores_of_two_events": [PROBES],
@@ -105,7 +121,8 @@ def stale_outputs(params: dict, results: Path = Path("results")) -> list[Path]:
     wanted_names = {*table_names(params), *figure_names(params)}
     names = [*MODEL_FOLDERS.values(), PROBES]
     folders = [p for name in names for p in results.glob(f"{name}/*/*")]
-    folders += [p for p in results.glob(f"{DESCRIPTIONS}/*") if p.is_dir()]
+    for name in (DESCRIPTIONS, RANKINGS):
+        folders += [p for p in results.glob(f"{name}/*") if p.is_dir()]
     files = [p for name in ("tables", "figures") for p in results.glob(f"{name}/*")]
     return sorted(
         [p for p in folders if f"{p.as_posix()}/params.json" not in copies]
@@ -140,6 +157,10 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
                 parameters,
                 f"results/{PROBES}/{name}/{model}/params.json",
             )
+    for name, experiment in experiments.items():
+        parameters = comparison_parameters(params, [name])
+        parameters["time"] = params["datasets"][experiment["dataset"]]["time"]
+        found["rank", name] = parameters, f"results/{RANKINGS}/{name}/params.json"
     for name in table_names(params):
         parameters = comparison_parameters(params, experiments_of(name, params))
         found["tabulate", name] = parameters, f"results/tables/{name}.params.json"

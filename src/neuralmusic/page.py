@@ -48,10 +48,10 @@ def inline(text: str) -> Markup:
 
 
 def cell(text: str) -> Markup:
-    """A table's cell `**1.2 [1.1, 1.3] ± 0.1** †`: number, interval with spread, and mark apart."""
+    """A table's cell `**1.2 [1.1, 1.3] ± 0.1** †`: number, interval, and marks apart."""
     bold = text.startswith("**")
     shown = re.fullmatch(
-        r"([^\[±]*?)\s*((?:\[[^\]]*\])?(?:\s*± [^\s†]+)?)\s*(†?)", text.replace("**", "")
+        r"([^\[±≠]*?)\s*((?:\[[^\]]*\])?(?:\s*± [^\s†≠]+)?)\s*((?:≠\s*)?†?)", text.replace("**", "")
     )
     if not shown:
         return inline(text)

@@ -1,4 +1,6 @@
-"""The page that shows everything: results/report/index.html, and beside it one of each dataset.
+"""The page that shows everything: results/report/index.html, and beside it those of datasets.
+
+Another beside it says what is measured, and which measures agree.
 
 Each stands alone: styles and figures are inside it, and it opens without a network. What is not
 there is said in the page; only a results folder that cannot be read ends in an error.
@@ -23,6 +25,7 @@ from neuralmusic.captions import CAPTIONS
 from neuralmusic.compare import FLOOR, REAL, trained_models
 from neuralmusic.dataset_pages import Dataset, write_page
 from neuralmusic.files import write_text
+from neuralmusic.measures_page import write_measures_page
 from neuralmusic.page import duration, embedded, optional_csv, render
 from neuralmusic.provenance import commit, machine, read_benchmarks, versions
 from neuralmusic.representations import REPRESENTATIONS
@@ -60,6 +63,9 @@ def report(
         _experiment(name, own, params, claims, described, results, Path(out_folder))
         for name, own in params["experiments"].items()
     ]
+    agreement = [name for name, (kind, _) in jobs.FIGURES.items() if kind == "measures_agree"]
+    drawn = [n for n in agreement if jobs.FIGURES[n][1] in params["experiments"]]
+    write_measures_page([_figure(name, results) for name in drawn], Path(out_folder))
     steps, step_jobs = read_benchmarks(logs, params)
     page = render(
         TEMPLATE,

@@ -1,39 +1,19 @@
-"""What a comparison of sets says: a table for a terminal, frames for programs, JSON."""
+"""What a comparison of sets says on a terminal."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from neuralmusic.comparison_frames import decimals, heading, rejected_frame
 from neuralmusic.estimate import Estimate
-from neuralmusic.files import write_csv
 from neuralmusic.listing import aligned
-from neuralmusic.measures.registry import MEASURES
-from neuralmusic.piece_sets import COPIED
 from neuralmusic.rejected import by_kind
-from neuralmusic.set_comparison import FRECHET, Row, SetComparison
+from neuralmusic.set_comparison import SetComparison
 from neuralmusic.significance import LEVEL
 
 SIGNIFICANT = "*"
-COPIED_HEADINGS = {
-    "longest_copied_notes": "copied, notes",
-    "longest_copied_rhythm_notes": "copied with rhythm, notes",
-}
-
-
-def heading(measure: str) -> str:
-    """A measure as people read it, with its unit."""
-    return COPIED_HEADINGS[measure] if measure in COPIED else MEASURES[measure].heading
-
-
-def decimals(measure: str) -> int:
-    return 1 if measure in COPIED else MEASURES[measure].decimals
 
 
 def as_terminal(found: SetComparison) -> str:
@@ -157,88 +137,3 @@ def plain(value: float, places: int, sign: bool = False) -> str:
     if not np.isfinite(value):
         return ""
     return f"{value:+.{places}f}" if sign else f"{value:.{places}f}"
-
-
-def measures_frame(found: SetComparison) -> pd.DataFrame:
-    """One row a set and measure, the reference first."""
-    return pd.DataFrame([_record(row, found) for row in found.rows])
-
-
-def _record(row: Row, found: SetComparison) -> dict[str, Any]:
-    record: dict[str, Any] = {"set": row.name, "measure": row.measure, "pieces": row.pieces}
-    parts = {
-        "mean": row.mean,
-        "difference_sd": row.difference,
-        "overlap": row.overlap,
-        "kl_nats": row.kl,
-    }
-    for name, estimate in parts.items():
-        low, high = estimate.interval()
-        record |= {name: estimate.value, f"{name}_ci_low": low, f"{name}_ci_high": high}
-    return record | {"p": row.p, "p_corrected": row.p_corrected, "remark": row.reason}
-
-
-def ranking_frame(found: SetComparison) -> pd.DataFrame:
-    """One row a set, the nearest first; the last is the reference's halves."""
-    rows = []
-    for standing in found.standings:
-        low, high = standing.frechet.interval()
-        places = standing.places or (None, None)
-        rows.append(
-            {
-                "set": standing.name,
-                "place": standing.place,
-                "place_ci_low": places[0],
-                "place_ci_high": places[1],
-                FRECHET: standing.frechet.value,
-                f"{FRECHET}_ci_low": low,
-                f"{FRECHET}_ci_high": high,
-                "diversity_sd": standing.diversity.value,
-                "diversity_sd_ci_low": standing.diversity.interval()[0],
-                "diversity_sd_ci_high": standing.diversity.interval()[1],
-            }
-        )
-    whole = ["place", "place_ci_low", "place_ci_high"]
-    return pd.DataFrame(rows).astype(dict.fromkeys(whole, "Int64"))
-
-
-def pairs_frame(found: SetComparison) -> pd.DataFrame:
-    """One row a measure and two sets: by how much the first is farther from the reference."""
-    rows = []
-    for pair in found.pairs:
-        low, high = pair.difference.interval()
-        row = [pair.measure, pair.first, pair.second, pair.difference.value, low, high]
-        rows.append([*row, pair.p, pair.p_corrected])
-    columns = ["measure", "first", "second", "farther_by", "ci_low", "ci_high", "p", "p_corrected"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def rejected_frame(found: SetComparison) -> pd.DataFrame:
-    """Every file that could not be read, and why."""
-    every = [found.reference, *(run for runs in found.sets.values() for run in runs)]
-    rows = [(of.name, file, reason) for of in every for file, reason in sorted(of.rejected.items())]
-    return pd.DataFrame(rows, columns=["set", "file", "reason"])
-
-
-FRAMES = {
-    "measures": measures_frame,
-    "ranking": ranking_frame,
-    "pairs": pairs_frame,
-    "rejected": rejected_frame,
-}
-
-
-def write_frames(found: SetComparison, folder: Path) -> None:
-    """measures.csv, ranking.csv, pairs.csv and rejected.csv."""
-    for name, frame in FRAMES.items():
-        write_csv(folder / f"{name}.csv", frame(found))
-
-
-def as_json(found: SetComparison) -> dict[str, Any]:
-    """The same frames as lists of records, with null where something is undefined."""
-    told: Mapping[str, Any] = {
-        name: json.loads(frame(found).to_json(orient="records", double_precision=10))
-        for name, frame in FRAMES.items()
-    }
-    names = {"reference": found.reference.name, "sets": list(found.sets)}
-    return {**names, "resamples": found.resamples, "in_frechet": list(found.in_frechet), **told}

@@ -21,6 +21,7 @@ from neuralmusic.distance_table import distance_to_real
 from neuralmusic.files import InputError, write_csv, write_text
 from neuralmusic.grammar_table import grammar
 from neuralmusic.losses import load_heldout
+from neuralmusic.measures_table import measures
 from neuralmusic.representations import REPRESENTATIONS
 from neuralmusic.set_tables import (
     inter_onset,
@@ -219,6 +220,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any], Path], Table]] = {
     "table_5_8": partial(set_table, "table_5_8", used_pitches),
     "table_5_9": distance_to_real,
     "grammar": grammar,
+    "measures": measures,
     "heldout_nll": heldout_nll,
     "sample_character": sample_character,
     "training": training,

@@ -10,6 +10,8 @@
 def table_inputs(wildcards):
     """The folders that a table is made of."""
     experiments = jobs.experiments_of(wildcards.table, PARAMS)
+    if wildcards.table == "measures":
+        return rankings(experiments)
     folder = {"heldout_nll": "scores", "training": "models"}.get(wildcards.table)
     if folder:
         return trained_models(f"results/{folder}", experiments)
@@ -25,6 +27,8 @@ def figure_inputs(wildcards):
             folders += trained_models("results/models", [experiment])
         elif name == jobs.PROBES:
             folders += probed([experiment])
+        elif name == jobs.RANKINGS:
+            folders += rankings([experiment])
         elif name in ("samples", "metrics"):
             folders += all_sets(f"results/{name}", [experiment])
         else:

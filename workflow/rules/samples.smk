@@ -3,6 +3,7 @@
 #   sample    -> results/samples/{experiment}/{model}   one MIDI file a piece; `real` is the test set,
 #                                                       a folder's are what another system made
 #   evaluate  -> results/metrics/{experiment}/{model}   one row a piece, from the MIDI files alone
+#   rank      -> results/rankings/{experiment}          all models held against `real`
 
 
 def all_sets(folder, experiments=EXPERIMENTS):
@@ -100,5 +101,30 @@ rule evaluate:
         "{RUN} evaluate"
         " --params {input.params}"
         " --samples {input.samples}"
+        " --out {output}"
+        " 2>&1 | tee {log}"
+
+
+def rankings(experiments=EXPERIMENTS):
+    return [f"results/{jobs.RANKINGS}/{experiment}" for experiment in experiments]
+
+
+rule rank:
+    input:
+        params=lambda w: SNAPSHOTS["rank", w.experiment],
+        code=lambda w: code_of("rank", representation=representation(w)),
+        samples=lambda w: all_sets("results/samples", [w.experiment]),
+        encoded=encoded,
+    output:
+        directory("results/rankings/{experiment}"),
+    log:
+        "logs/rank/{experiment}.log",
+    benchmark:
+        "logs/rank/{experiment}.tsv"
+    shell:
+        "{RUN} rank"
+        " --params {input.params}"
+        " --results results"
+        " --encoded {input.encoded}"
         " --out {output}"
         " 2>&1 | tee {log}"

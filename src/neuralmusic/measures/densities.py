@@ -51,7 +51,9 @@ def overlap(
     other_weights: np.ndarray,
     same: np.ndarray,
 ) -> Overlap:
-    """The overlapped area and KL divergence of one measure of two sets.
+    """Whether a set lies among real pieces as these lie among each other, by one measure.
+    Distances between a real piece and one of the set are held against those between two real
+    pieces: by the area that both densities share, and by their KL divergence.
 
     `real` (N,) or (N, K) and `other` (M,) or (M, K) hold the measure of every piece, NaN where it
     is undefined; weights (B, N) and (B, M) are those of `resample_weights`; `same` (P, 2) are the

@@ -11,7 +11,15 @@ from scipy.spatial.distance import cdist
 
 
 def kl_divergence(real_counts: np.ndarray, model_counts: np.ndarray) -> np.ndarray:
-    """KL(real || model) in nats of pooled counts (..., cells), after adding one to every cell.
+    """How differently a set goes from pitch class to pitch class, all its pieces together.
+
+    Of pooled counts (..., cells), of which every cell is given one more.
+
+    Formula: sum over the cells of p log(p / q), of the real shares p and the model's q
+    Unit: nats
+    Range: 0 upwards
+    Direction: less is better; few pieces are above many
+    Source: thesis §5.1.2
 
     The added one keeps a cell that only one set uses from making the divergence infinite. Shape
     (...); NaN where a set has no count at all, since it says nothing about a distribution.
@@ -51,10 +59,25 @@ def inter_distances(model: np.ndarray, real: np.ndarray) -> np.ndarray:
 
 
 def mean_intra_distance(histograms: np.ndarray) -> float:
-    """Mean distance over all pairs of different pieces of a set, NaN with fewer than two."""
+    """How different two pieces of a set are by their pitches, on average.
+
+    Formula: mean Euclidean distance of the pitch histograms of all pairs of different pieces
+    Unit: onsets a minute
+    Range: 0 upwards; undefined with fewer than two pieces
+    Direction: near to that of real music; 0 is one piece again and again
+    Source: thesis §5.1.2, after Yang & Lerch (2020)
+    """
     return float(intra_distances(histograms).mean()) if len(histograms) > 1 else float("nan")
 
 
 def mean_inter_distance(model: np.ndarray, real: np.ndarray) -> float:
-    """Mean distance over all pairs of a model's and a real piece, NaN where a set is empty."""
+    """How far a piece of a model is from a real one by its pitches, on average.
+
+    Formula: mean Euclidean distance of the pitch histograms of all pairs of a model's and a real
+    piece
+    Unit: onsets a minute
+    Range: 0 upwards; undefined where a set is empty
+    Direction: less is better; below real against real is nearer to the middle than music is
+    Source: thesis §5.1.2, after Yang & Lerch (2020)
+    """
     return float(inter_distances(model, real).mean()) if len(model) else float("nan")

@@ -11,6 +11,13 @@ import numpy as np
 
 from neuralmusic.bars import Bars
 from neuralmusic.measures import bars, dynamics, pitch, polyphony, rhythm, structure, transitions
+from neuralmusic.measures.densities import overlap
+from neuralmusic.measures.distances import (
+    kl_divergence,
+    mean_inter_distance,
+    mean_intra_distance,
+)
+from neuralmusic.measures.frechet import frechet_distance
 from neuralmusic.measures.originality import longest_matches
 from neuralmusic.notes import NoteList
 
@@ -116,6 +123,15 @@ MEASURES: dict[str, Measure] = {
 
 # What is measured of pieces against a training set.
 AGAINST_TRAINING: dict[str, Callable[..., object]] = {"longest_matches": longest_matches}
+
+# What is measured of two sets.
+BETWEEN_SETS: dict[str, Callable[..., object]] = {
+    "kl_divergence": kl_divergence,
+    "mean_intra_distance": mean_intra_distance,
+    "mean_inter_distance": mean_inter_distance,
+    "overlap": overlap,
+    "frechet_distance": frechet_distance,
+}
 
 
 def measure_piece(notes: NoteList, bars: Bars | None = None) -> dict[str, float | np.ndarray]:

@@ -6,6 +6,7 @@ from neuralmusic.files import InputError
 from neuralmusic.listing import aligned, paragraph
 from neuralmusic.measures.registry import (
     AGAINST_TRAINING,
+    BETWEEN_SETS,
     MEASURES,
     Description,
     described,
@@ -40,7 +41,7 @@ def details(name: str) -> str:
         "range": said.range,
         "direction": said.direction,
         "source": said.source,
-        "of": "pieces against a training set",
+        "of": "pieces against a training set" if name in AGAINST_TRAINING else "two sets",
     }
     if name in MEASURES:
         measure = MEASURES[name]
@@ -54,4 +55,5 @@ def details(name: str) -> str:
 
 def _all() -> dict[str, Description]:
     own = {name: described(measure) for name, measure in MEASURES.items()}
-    return own | {name: description_of(measure) for name, measure in AGAINST_TRAINING.items()}
+    others = AGAINST_TRAINING | BETWEEN_SETS
+    return own | {name: description_of(measure) for name, measure in others.items()}

@@ -1,0 +1,181 @@
+"""A comparison of sets as tables: for programs, for figures, and in files.
+
+    measures.csv   one row a set and measure
+    ranking.csv    one row a set, the nearest to the reference first, the reference's halves last
+    pairs.csv      one row a measure and two sets: which is farther from the reference
+    rejected.csv   files that could not be read
+    about.json     what was compared with what
+
+Intervals are of 95 %, over pieces and, where a set has several runs, over these.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from neuralmusic.compare import read_csv
+from neuralmusic.estimate import Estimate
+from neuralmusic.files import InputError, to_json, write_csv, write_text
+from neuralmusic.measures.registry import MEASURES
+from neuralmusic.piece_sets import COPIED
+from neuralmusic.set_comparison import FRECHET, Row, SetComparison
+
+COPIED_HEADINGS = {
+    "longest_copied_notes": "copied, notes",
+    "longest_copied_rhythm_notes": "copied with rhythm, notes",
+}
+
+
+def heading(measure: str) -> str:
+    """A measure as people read it, with its unit."""
+    return COPIED_HEADINGS[measure] if measure in COPIED else MEASURES[measure].heading
+
+
+def decimals(measure: str) -> int:
+    """With how many decimals a measure is printed."""
+    return 1 if measure in COPIED else MEASURES[measure].decimals
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A comparison of sets, as it is read from its files."""
+
+    reference: str
+    sizes: Mapping[str, Sequence[int]]  # pieces of each run of each set, and of the reference
+    in_frechet: Sequence[str]
+    resamples: int
+    measures: pd.DataFrame
+    ranking: pd.DataFrame
+    pairs: pd.DataFrame
+    rejected: pd.DataFrame
+
+    @property
+    def names(self) -> list[str]:
+        """The sets that are compared, in their order."""
+        return [name for name in self.sizes if name != self.reference]
+
+    def of(self, name: str) -> pd.DataFrame:
+        """The rows of a set, by measure."""
+        return self.measures[self.measures["set"] == name].set_index("measure")
+
+    def standing(self, name: str) -> pd.Series:
+        """The row of a set in the ranking; of the reference, that of its halves."""
+        return self.ranking[self.ranking["set"] == name].iloc[0]
+
+
+def frames_of(found: SetComparison) -> Frames:
+    """The comparison as tables."""
+    sizes = {found.reference.name: [len(found.reference)]}
+    sizes |= {name: [len(run) for run in runs] for name, runs in found.sets.items()}
+    frames = {name: make(found) for name, make in FRAMES.items()}
+    return Frames(found.reference.name, sizes, found.in_frechet, found.resamples, **frames)
+
+
+def write_frames(frames: Frames, folder: Path) -> None:
+    """Writes the files of the module's docstring."""
+    for name in FRAMES:
+        write_csv(folder / f"{name}.csv", getattr(frames, name))
+    # As a list, since sorted keys would lose the order of the sets.
+    about = _about(frames) | {"sizes": list(frames.sizes.items())}
+    write_text(folder / "about.json", to_json(about))
+
+
+def read_frames(folder: Path) -> Frames:
+    """What `write_frames` wrote. Raises InputError where a file is missing or damaged."""
+    path = Path(folder) / "about.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} is missing: run the workflow for this experiment") from error
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON: {error}; delete {folder} and run again") from error
+    names = ["set", "measure", "first", "second", "remark", "file", "reason"]
+    frames = {name: read_csv(Path(folder) / f"{name}.csv", names) for name in FRAMES}
+    return Frames(**(about | {"sizes": dict(about["sizes"])}), **frames)
+
+
+def as_json(frames: Frames) -> dict[str, Any]:
+    """The same as one value for a JSON file, with null where something is undefined."""
+    told = {
+        name: json.loads(getattr(frames, name).to_json(orient="records", double_precision=10))
+        for name in FRAMES
+    }
+    return _about(frames) | {"sets": frames.names} | told
+
+
+def _about(frames: Frames) -> dict[str, Any]:
+    return {
+        "reference": frames.reference,
+        "sizes": {name: list(sizes) for name, sizes in frames.sizes.items()},
+        "in_frechet": list(frames.in_frechet),
+        "resamples": frames.resamples,
+    }
+
+
+def _told(name: str, estimate: Estimate) -> dict[str, float]:
+    """An estimate in columns."""
+    low, high = estimate.whole_interval()
+    return {name: estimate.value, f"{name}_ci_low": low, f"{name}_ci_high": high}
+
+
+def measures_frame(found: SetComparison) -> pd.DataFrame:
+    """One row a set and measure, the reference first."""
+    return pd.DataFrame([_record(row) for row in found.rows])
+
+
+def _record(row: Row) -> dict[str, Any]:
+    record: dict[str, Any] = {"set": row.name, "measure": row.measure, "pieces": row.pieces}
+    parts = {
+        "mean": row.mean,
+        "difference_sd": row.difference,
+        "overlap": row.overlap,
+        "kl_nats": row.kl,
+    }
+    for name, estimate in parts.items():
+        record |= _told(name, estimate)
+    return record | {"p": row.p, "p_corrected": row.p_corrected, "remark": row.reason}
+
+
+def ranking_frame(found: SetComparison) -> pd.DataFrame:
+    """One row a set, the nearest first; the last is the reference's halves."""
+    rows = []
+    for standing in found.standings:
+        low, high = standing.places or (None, None)
+        row: dict[str, Any] = {"set": standing.name, "place": standing.place}
+        row |= {"place_ci_low": low, "place_ci_high": high}
+        row |= _told(FRECHET, standing.frechet) | _told("diversity_sd", standing.diversity)
+        rows.append(row)
+    whole = ["place", "place_ci_low", "place_ci_high"]
+    return pd.DataFrame(rows).astype(dict.fromkeys(whole, "Int64"))
+
+
+def pairs_frame(found: SetComparison) -> pd.DataFrame:
+    """One row a measure and two sets: by how much the first is farther from the reference."""
+    rows = []
+    for pair in found.pairs:
+        low, high = pair.difference.whole_interval()
+        row = [pair.measure, pair.first, pair.second, pair.difference.value, low, high]
+        rows.append([*row, pair.p, pair.p_corrected])
+    columns = ["measure", "first", "second", "farther_by", "ci_low", "ci_high", "p", "p_corrected"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def rejected_frame(found: SetComparison) -> pd.DataFrame:
+    """Every file that could not be read, and why."""
+    every = [found.reference, *(run for runs in found.sets.values() for run in runs)]
+    rows = [(of.name, file, reason) for of in every for file, reason in sorted(of.rejected.items())]
+    return pd.DataFrame(rows, columns=["set", "file", "reason"])
+
+
+FRAMES: dict[str, Callable[[SetComparison], pd.DataFrame]] = {
+    "measures": measures_frame,
+    "ranking": ranking_frame,
+    "pairs": pairs_frame,
+    "rejected": rejected_frame,
+}

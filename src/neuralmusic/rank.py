@@ -1,0 +1,61 @@
+"""The models of an experiment held against its real pieces by every measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuralmusic.compare import REAL, read_csv
+from neuralmusic.comparison_frames import frames_of, write_frames
+from neuralmusic.files import InputError
+from neuralmusic.piece_sets import PieceSet, piece_set, read_set, with_originality
+from neuralmusic.prepare import load_encoded
+from neuralmusic.representations import REPRESENTATIONS
+from neuralmusic.set_comparison import compare_sets
+
+
+def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> None:
+    """Writes the frames of a comparison of the runs' samples with `real` into `out`.
+
+    The training pieces, as the representation has them, are what the samples may have copied; a
+    real piece of the test split says what a piece that was never trained on shares with them.
+    Samples shorter than the experiment's minimum are left out, as from all tables. Raises
+    InputError naming a sample that cannot be read.
+    """
+    (experiment,) = params["experiments"]
+    own = params["experiments"][experiment]
+    learned = _training(own, encoded)
+    folder = Path(results) / "samples" / experiment
+
+    def measured(run: str) -> PieceSet:
+        found = read_set(run, folder / run, params["time"])
+        if found.rejected:
+            file, reason = next(iter(found.rejected.items()))
+            raise InputError(f"{folder / run / file}: {reason}; delete {folder / run}, run again")
+        lengths = np.array([piece.length_seconds for piece in found.pieces])
+        return with_originality(found.select(lengths >= own["min_seconds"]), learned)
+
+    models = [model for model in own["models"] if model != REAL]
+    sets = {model: [measured(run) for run in own["runs"][model]] for model in models}
+    found = compare_sets(measured(REAL), sets, own["seed"], own["resamples"])
+    write_frames(frames_of(found), out)
+
+
+def _training(own: Mapping[str, Any], encoded: Path) -> PieceSet:
+    """The training pieces, once each, decoded as the samples are."""
+    settings = own["representation"]
+    representation = REPRESENTATIONS[settings["name"]]
+    stretches = read_csv(encoded / "pieces.csv", ["piece", "split"])
+    is_plain = (stretches.loc[stretches["split"] == "train", "stretch"] == 1).to_numpy()
+    found = load_encoded(encoded, "train")
+    pieces = {
+        name: representation.decode(
+            steps, settings["steps_per_second"], own["max_note_seconds"], None
+        ).notes
+        for name, steps, plain in zip(found.names, found.pieces, is_plain, strict=True)
+        if plain
+    }
+    return piece_set("training", pieces)
