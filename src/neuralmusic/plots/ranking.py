@@ -75,6 +75,7 @@ def ranking(frames: Frames, colours: Mapping[str, str], title: str) -> Figure:
         say(left, "fewer than three pieces in each set")
     elif known.max() > 20 * max(known.min(), 0.05):
         left.set_xscale("symlog", linthresh=1.0)
+        left.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     left.set_xlim(left=0)
     left.set_xlabel(f"squared standard deviations of {frames.reference}")
     left.set_title(f"Fréchet distance over {len(frames.in_frechet)} measures: less is nearer")
