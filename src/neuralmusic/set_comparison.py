@@ -137,7 +137,8 @@ def compare_sets(
     real = _drawn(reference, seed, "reference", resamples)
     runs = {
         name: [
-            _drawn(of, seed, f"{name}/{number}" if number else name, resamples)
+            # Such that no name of a set gives it the resamples of another, or of the reference.
+            _drawn(of, seed, f"set/{number}/{name}", resamples)
             for number, of in enumerate(of_name)
         ]
         for name, of_name in sets.items()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import false_discovery_control, norm
+from scipy.stats import t as student
 
 from neuralmusic.estimate import Estimate
 
@@ -17,15 +18,24 @@ def p_value(difference: Estimate) -> float:
     """Two-sided p of a difference being 0, as if normal with the spread of its resamples.
 
     Counting the resamples beyond 0 could say nothing below 2 / B, which no correction for many
-    comparisons would leave anything of. Seeds add their variance. NaN where nothing is known.
+    comparisons would leave anything of. NaN where nothing is known.
+
+    Seeds add their variance. Of a few runs it is known so badly that a normal distribution would
+    find differences that are none: then Student's t, of Welch and Satterthwaite's freedom.
     """
     finite = difference.resamples[np.isfinite(difference.resamples)]
     if not np.isfinite(difference.value) or 2 * len(finite) < max(2, difference.resamples.size):
         return NOTHING
-    error = float(np.sqrt(finite.var() + difference.seeds_variance))
+    seeds = difference.seeds_variance
+    variance = float(finite.var()) + seeds
+    error = float(np.sqrt(variance))
     if error <= 1e-12 * max(1.0, abs(difference.value)):
         return 1.0 if abs(difference.value) <= 1e-12 else 0.0
-    return float(2 * norm.sf(abs(difference.value) / error))
+    beyond = abs(difference.value) / error
+    if difference.seeds_freedom is None or not seeds > 0:
+        return float(2 * norm.sf(beyond))
+    freedom = difference.seeds_freedom * (variance / seeds) ** 2
+    return float(2 * student.sf(beyond, freedom))
 
 
 def corrected(p_values: Sequence[float]) -> list[float]:

@@ -26,6 +26,7 @@ from scipy.spatial.distance import cdist
 from neuralmusic.estimate import NOT_NEGATIVE, SHARE, Estimate
 
 CELLS = 256  # of distance, from 0 to the largest
+ROUNDING = 1e-9  # distances less than this, relatively to the values, are none
 BANDWIDTHS_OUTSIDE = 4  # how far beyond the outermost distance the grid is padded
 
 
@@ -153,11 +154,13 @@ def _defined(values: np.ndarray) -> np.ndarray:
 
 
 def _largest(real: np.ndarray, other: np.ndarray) -> float:
-    """The largest distance that any pair of both sets can have."""
+    """The largest distance that any pair of both sets can have, 0 where all are equal.
+
+    What should be equal may differ by a rounding, of which densities would say something else.
+    """
     both = np.concatenate([real, other])
-    if both.ndim == 1:
-        return float(np.ptp(both))
-    return float(cdist(real, both).max())
+    top = float(np.ptp(both)) if both.ndim == 1 else float(cdist(real, both).max())
+    return top if top > ROUNDING * max(1.0, float(np.abs(both).max())) else 0.0
 
 
 def _cells(distances: np.ndarray, top: float) -> np.ndarray:

@@ -35,10 +35,11 @@ def scale_of(real: np.ndarray, others: Sequence[np.ndarray]) -> Scale:
     """The scale of the measures (N, measures) of the real pieces, for sets to be compared with.
 
     Left out, for all sets alike, is what is undefined in all pieces of any set, and what is the
-    same in all real pieces and so has no deviation.
+    same in all real pieces and so has no deviation. A set that is too small to have a distance
+    takes no measure from the others.
     """
     kept = np.ones(real.shape[1], bool)
-    for pieces in (real, *others):
+    for pieces in (real, *(of for of in others if len(of) >= LEAST_PIECES)):
         kept &= np.isfinite(pieces).any(axis=0)
     mean, spread = np.zeros((2, real.shape[1]))
     mean[kept] = np.nanmean(real[:, kept], axis=0)

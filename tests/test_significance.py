@@ -1,0 +1,78 @@
+"""Whether a difference is one: p of known z, and many p corrected by hand."""
+
+import numpy as np
+import pytest
+
+from neuralmusic.estimate import Estimate
+from neuralmusic.significance import corrected, p_value
+
+SPREAD_OF_ONE = np.tile([-1.0, 1.0], 50)
+
+
+def estimate(value, resamples=SPREAD_OF_ONE, **seeds):
+    return Estimate(value, value + np.asarray(resamples, float), **seeds)
+
+
+@pytest.mark.parametrize(
+    ("value", "p"), [(0.0, 1.0), (1.0, 0.31731), (1.959964, 0.05), (-2.575829, 0.01)]
+)
+def test_p_of_a_known_z(value, p):
+    assert p_value(estimate(value)) == pytest.approx(p, abs=1e-5)
+    assert p_value(estimate(10 * value, 10 * SPREAD_OF_ONE)) == pytest.approx(p, abs=1e-5)
+
+
+def test_p_can_be_far_below_one_by_the_resamples():
+    assert 0 < p_value(estimate(8.0)) < 1e-14
+
+
+def test_seeds_add_their_variance():
+    many = estimate(2.0, seeds_variance=3.0, seeds_freedom=1e9)  # 2 / sqrt(1 + 3)
+    assert p_value(many) == pytest.approx(0.31731, abs=1e-5)
+
+
+def test_few_seeds_make_a_difference_less_certain():
+    # Student's t, of 2 degrees of freedom: p = 1 - t / sqrt(2 + t^2) = 1 - 3 / sqrt(11)
+    few = estimate(3.0, 0 * SPREAD_OF_ONE, seeds_variance=1.0, seeds_freedom=2.0)
+    assert p_value(few) == pytest.approx(1 - 3 / np.sqrt(11))
+    # Half of the variance is of the pieces, which are many: 4 times the freedom (Welch)
+    mixed = estimate(3.0, seeds_variance=1.0, seeds_freedom=0.5)
+    assert p_value(mixed) == pytest.approx(1 - 3 / np.sqrt(4 + 9))
+    assert p_value(estimate(3.0, seeds_freedom=2.0)) == p_value(estimate(3.0))  # all runs alike
+
+
+def test_nothing_is_known_without_a_value_or_half_of_the_resamples():
+    assert np.isnan(p_value(estimate(np.nan)))
+    assert np.isnan(p_value(Estimate(1.0, np.zeros(0))))
+    assert np.isnan(p_value(Estimate(1.0, np.array([1.0, 2.0, np.nan, np.nan, np.nan]))))
+    half = Estimate(1.0, np.array([0.0, 2.0, np.nan, np.nan]))
+    assert p_value(half) == pytest.approx(0.31731, abs=1e-5)
+
+
+def test_a_difference_without_spread_is_one_or_none():
+    assert p_value(estimate(0.0, np.zeros(9))) == 1.0
+    assert p_value(estimate(0.5, np.zeros(9))) == 0.0
+    assert p_value(estimate(-0.5, 1e-16 * SPREAD_OF_ONE)) == 0.0
+    assert p_value(estimate(1e-16, 1e-16 * SPREAD_OF_ONE)) == 1.0
+
+
+def test_corrected_by_hand():
+    # m = 4 and 1 + 1/2 + 1/3 + 1/4 = 25/12; p m 25/12 / rank:
+    # 0.001 * 4 * 25/12 / 1 = 1/120, 0.025 ... / 2 = 5/48, 0.03 ... / 3 = 1/12, 0.6 ... / 4 = 5/4;
+    # none is more than those above it, nor than 1.
+    found = corrected([0.03, 0.001, 0.6, 0.025])
+    assert found == pytest.approx([1 / 12, 1 / 120, 1.0, 1 / 12])
+
+
+def test_what_is_undefined_counts_for_nothing():
+    found = corrected([np.nan, 0.03, 0.001, np.nan, 0.6, 0.025])
+    assert found == pytest.approx([np.nan, 1 / 12, 1 / 120, np.nan, 1.0, 1 / 12], nan_ok=True)
+    assert np.isnan(corrected([np.nan, np.nan])).all()
+    assert corrected([]) == []
+    assert corrected([0.02]) == [0.02]
+
+
+def test_of_pure_chance_little_is_found():
+    """All hypotheses hold: a discovery in a set of 40 is to be as rare as the level."""
+    generator = np.random.default_rng(0)
+    found = [min(corrected(generator.uniform(size=40))) < 0.05 for _ in range(400)]
+    assert np.mean(found) < 0.05
