@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from neuralmusic.compare import FLOOR
 from neuralmusic.comparison_frames import Frames, decimals, heading, read_frames
 from neuralmusic.set_comparison import FRECHET
 from neuralmusic.significance import LEVEL
-from neuralmusic.table_text import TIE, Page, Table, number
+from neuralmusic.table_text import TIE, Page, Table, folders_footnote, number
 
 DIFFERS = "≠"  # as `page.cell` knows it
 OF_STANDING = {FRECHET: ("Fréchet distance", 2), "diversity_sd": ("diversity, sd", 2)}
@@ -25,7 +25,8 @@ def measures(params: Mapping[str, Any], results: Path) -> Table:
     for experiment in params["experiments"]:
         found = read_frames(Path(results) / "rankings" / experiment)
         frames.append(_frame(experiment, found))
-        pages.append(_page(experiment, found))
+        folders = params["experiments"][experiment].get("folders", [])
+        pages.append(_page(experiment, found, folders))
     return Table(pd.concat(frames, ignore_index=True), pages)
 
 
@@ -55,7 +56,7 @@ def _frame(experiment: str, found: Frames) -> pd.DataFrame:
     return frame
 
 
-def _page(experiment: str, found: Frames) -> Page:
+def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
     names = [*found.names, found.reference]
     by_set = {name: found.of(name) for name in names}
     rows = []
@@ -101,6 +102,7 @@ def _page(experiment: str, found: Frames) -> Page:
             " (Benjamini and Yekutieli).",
             f"`{found.reference}`: the mean of all real pieces; its overlap and Fréchet distance"
             " are those of one half of them against the other.",
+            folders_footnote(folders),
             f"Pieces measured: {sizes}.",
             f"Empty cells: in no piece, or too few, {', '.join(unmeasured)} can be measured."
             if unmeasured
