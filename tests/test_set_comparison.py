@@ -13,7 +13,7 @@ from neuralmusic.set_comparison import FRECHET, compare_sets, halves_of
 from neuralmusic.set_comparison_text import FRAMES, as_terminal
 from tests.damaged import composed, shuffled, transposed
 
-RESAMPLES = 100
+RESAMPLES = 60
 MUSIC = composed(0, 24)
 NEEDS_BARS = {name for name, measure in MEASURES.items() if measure.needs_bars}
 
@@ -77,7 +77,7 @@ def test_another_set_moves_no_interval_of_this(found, real, made):
         assert row.p == pytest.approx(beside.p, nan_ok=True)
 
 
-@pytest.mark.parametrize("name", ["real again", "reference", "half 0"])
+@pytest.mark.parametrize("name", ["reference", "half 0"])
 def test_a_set_against_itself(real, name):
     """Whatever it is called: its resamples are its own."""
     itself = compared(real, {name: [replace(real, name=name)]})
@@ -267,7 +267,7 @@ def test_a_set_of_one_piece_has_values_and_no_interval(real, made):
     assert np.isnan(found.standings[1].diversity.value)
 
 
-@pytest.mark.parametrize("pieces", [0, 1, 2, 3])
+@pytest.mark.parametrize("pieces", [0, 1, 2])
 def test_a_reference_with_too_little_in_it(pieces, made):
     found = compared(piece_set("real", MUSIC[:pieces]), {"made": [made]})
     row = found.of("made")["highest_pitch"]

@@ -76,11 +76,14 @@ def labels(names: Sequence[str]) -> list[str]:
         found = ["/".join(of[-depth:]) for of in parts]
         if len(set(found)) == len(set(parts)):
             break
-    numbers = [found[:at].count(name) + 1 for at, name in enumerate(found)]
-    return [
-        name if number == 1 else f"{name} ({number})"
-        for name, number in zip(found, numbers, strict=True)
-    ]
+    told: list[str] = []
+    for name in found:
+        label, number = name, 1
+        while label in told or (number > 1 and label in found):  # a folder may be called "a (2)"
+            number += 1
+            label = f"{name} ({number})"
+        told.append(label)
+    return told
 
 
 def _set(path: str, name: str, reading: Reading) -> PieceSet:
