@@ -297,6 +297,8 @@ def test_tables_and_figures_are_those_of_the_experiments_that_there_are():
     of_all = {name for name, of in jobs.TABLES.items() if not of}
     assert set(jobs.table_names(one)) == {"table_5_1", "table_5_2", "table_5_3"} | of_all
     figures = {"figure_5_2", "figure_5_3", "figure_5_5", "figure_5_6"}
+    ranked = ("ranking", "differences", "measures_agree")
+    figures |= {f"{kind}_monophonic" for kind in ranked}
     assert set(jobs.figure_names(one)) == figures
     found = jobs.all_jobs(one)
     assert {job for verb, job in found if verb == "tabulate"} == set(jobs.table_names(one))
@@ -310,4 +312,5 @@ def test_a_table_or_figure_depends_on_its_experiments_and_on_no_other():
     }
     figures = {n for n, (_, of) in jobs.FIGURES.items() if of == "polyphonic_pianoroll"}
     compared = {("tabulate", name) for name in tables} | {("draw", name) for name in figures}
-    assert changed_jobs(after) == compared | {("judge", "claims")}
+    compared |= {("rank", "polyphonic_pianoroll"), ("judge", "claims")}
+    assert changed_jobs(after) == compared

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +47,16 @@ def compare_folders(
     and the figures; `json` is one file with everything.
     Raises InputError where a set cannot be read.
     """
+    if resamples < 0 or reading.workers < 1:
+        raise InputError("--resamples is 0 or more, and --workers 1 or more")
     if len(names) < 2:
         raise InputError("name at least two folders: the real pieces, then the generated ones")
     read = [_set(path, name, reading) for path, name in zip(names, labels(names), strict=True)]
     if training is not None:
         learned = _set(training, "training", reading)
         read = [with_originality(of, learned) for of in read]
+        lost = {f"training: {file}": why for file, why in learned.rejected.items()}
+        read[0] = replace(read[0], rejected={**read[0].rejected, **lost})
     reference, *others = read
     found = compare_sets(
         reference, {of.name: [of] for of in others}, seed, resamples, reading.workers
