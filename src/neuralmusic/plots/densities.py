@@ -55,7 +55,7 @@ def _density_panel(
     axes: Axes, densities: Mapping[str, Overlap | None], colours: Mapping[str, str]
 ) -> None:
     drawn = {name: of for name, of in densities.items() if of is not None and len(of.grid)}
-    ends = []
+    ends: list[float] = []
     for at, (name, of) in enumerate(drawn.items()):
         if at == 0:
             axes.fill_between(of.grid, of.intra, color="#dddddd", linewidth=0)
@@ -63,7 +63,8 @@ def _density_panel(
         axes.plot(of.grid, of.inter, color=colours[name], linewidth=1.0)
         for density in (of.intra, of.inter):
             share = np.cumsum(density) / density.sum()
-            ends.append(of.grid[min(np.searchsorted(share, 0.995), len(of.grid) - 1)])
+            last = min(int(np.searchsorted(share, 0.995)), len(of.grid) - 1)
+            ends.append(float(of.grid[last]))
     low = min(of.grid[0] for of in drawn.values())
     high = float(np.median(ends)) * 1.3 if len(ends) > 2 else max(ends)
     axes.set_xlim(max(low, -0.1 * high) if high > 0 else low, high or 1.0)
