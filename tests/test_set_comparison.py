@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from neuralmusic.comparison_frames import FRAMES
 from neuralmusic.estimate import Estimate
 from neuralmusic.measures.registry import MEASURES
 from neuralmusic.notes import NoteList
 from neuralmusic.piece_sets import piece_set
 from neuralmusic.set_comparison import FRECHET, compare_sets, halves_of
-from neuralmusic.set_comparison_text import FRAMES, as_terminal
+from neuralmusic.set_comparison_text import as_terminal
 from tests.damaged import composed, shuffled, transposed
 
 RESAMPLES = 60

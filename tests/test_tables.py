@@ -29,6 +29,7 @@ from tests.whole import write_log
 
 EVENTS, PIANOROLL, GRAMMAR = "polyphonic_events", "polyphonic_pianoroll", "polyphonic_grammar"
 ATTENTION = "attention"
+OF_METRICS = [name for name in TABLES if name != "measures"]  # that one is of rankings
 SET_TABLES = ["table_5_1", "table_5_2", "table_5_3"]
 POLYPHONIC = ["table_5_4", "table_5_5", "table_5_6"]
 # emb is like the real pieces, attn_res_emb hardly less, markov far and basic farther.
@@ -68,7 +69,7 @@ def test_every_table_of_the_jobs_can_be_made():
     assert set(TABLES) == set(jobs.TABLES)
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", OF_METRICS)
 def test_every_table_is_written_the_same_twice_and_without_nan(results, name):
     tabulate(name, table_params(name), results)
     files = [results / "tables" / f"{name}{ending}" for ending in (".csv", ".md")]
@@ -123,7 +124,7 @@ def test_the_order_of_the_models_orders_the_rows(results):
     assert list(read_table(results, "table_5_1")["model"]) == ["markov", "attn", "basic", "real"]
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", OF_METRICS)
 def test_a_model_removed_leaves_and_changes_no_other_row(results, name):
     tabulate(name, table_params(name), results)
     before = (results / "tables" / f"{name}.csv").read_text().splitlines()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib import style
+from matplotlib.figure import Figure
 
 from neuralmusic.comparison_frames import Frames, as_json, frames_of, write_frames
 from neuralmusic.files import InputError, to_json, write_text
@@ -19,6 +20,12 @@ from neuralmusic.set_comparison import SetComparison, compare_sets
 from neuralmusic.set_comparison_text import as_terminal
 
 DATA = Path("data")
+Draw = Callable[[SetComparison, Frames, Mapping[str, str], str], Figure]
+FIGURES: dict[str, Draw] = {
+    "ranking": lambda _, frames, colours, title: ranking(frames, colours, title),
+    "differences": lambda _, frames, colours, title: differences(frames, colours, title),
+    "densities": lambda found, _, colours, title: densities(found, colours, title),
+}
 
 
 @dataclass(frozen=True)
@@ -113,9 +120,8 @@ def _draw(found: SetComparison, frames: Frames, folder: Path) -> None:
     with style.context(["default", str(STYLE)]):
         colours = colours_of(frames.names)
     title = f"{', '.join(frames.names)} beside {frames.reference}"
-    save(lambda: ranking(frames, colours, title), folder, "ranking")
-    save(lambda: differences(frames, colours, title), folder, "differences")
-    save(lambda: densities(found, colours, title), folder, "densities")
+    for name, draw in FIGURES.items():
+        save(lambda draw=draw: draw(found, frames, colours, title), folder, name)
 
 
 def length_of(seconds: float | None) -> float:
