@@ -34,7 +34,10 @@ def rows(results):
     """The cells of each row of the page, by its first."""
     page = (results / "tables/measures.md").read_text(encoding="utf-8")
     lines = [line for line in page.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
+    cells = [
+        [cell.strip() for cell in line.removeprefix("|").removesuffix("|").split("|")]
+        for line in lines
+    ]
     return {first: others for first, *others in cells}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,7 @@ def _draw(found: SetComparison, frames: Frames, folder: Path) -> None:
         colours = colours_of(frames.names)
     title = f"{', '.join(frames.names)} beside {frames.reference}"
     for name, draw in FIGURES.items():
-        save(lambda draw=draw: draw(found, frames, colours, title), folder, name)
+        save(partial(draw, found, frames, colours, title), folder, name)
 
 
 def length_of(seconds: float | None) -> float:
