@@ -149,7 +149,9 @@ def compare_sets(
     ]
     against = {name: [(real, run) for run in of] for name, of in runs.items()}
     against = {reference.name: [(halves[0], halves[1])], **against}
-    overlaps = {name: _overlaps(pairs, measures, workers) for name, pairs in against.items()}
+    every_pair = [pair for pairs in against.values() for pair in pairs]
+    found = iter(_overlaps(every_pair, measures, workers))
+    overlaps = {name: [next(found) for _ in pairs] for name, pairs in against.items()}
     rows = [
         _row(name, measure, real, runs.get(name), [of[measure] for of in overlaps[name]])
         for name in against
