@@ -51,7 +51,14 @@ FOLLOWED = {
     "tabulate": ["tables.py"],
     "judge": ["claims.py"],
     "draw": ["figures.py", "neuralmusic.mplstyle"],
-    "report": ["report.py", "page.html", "report.html", "dataset.html", "measures.html"],
+    "report": [
+        "report.py",
+        "page.html",
+        "report.html",
+        "dataset.html",
+        "figure.html",
+        "measures.html",
+    ],
 }
 
 
