@@ -37,7 +37,7 @@ def slowly(real, other, shrinkages):
 
 @pytest.fixture
 def no_shrinkage(monkeypatch):
-    monkeypatch.setattr(frechet, "ledoit_wolf_shrinkage", lambda pieces: 0.0)
+    monkeypatch.setattr(frechet, "shrinkage_of", lambda pieces: 0.0)
 
 
 def test_of_one_measure_by_hand():

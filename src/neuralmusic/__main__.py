@@ -323,9 +323,12 @@ def _datasets(options: argparse.Namespace) -> None:
 
 
 def _measures(options: argparse.Namespace) -> None:
-    from neuralmusic.measures import told
+    from neuralmusic import measure_catalogue
 
-    print(told.details(options.name) if options.name else told.listing(), end="")
+    print(
+        measure_catalogue.details(options.name) if options.name else measure_catalogue.listing(),
+        end="",
+    )
 
 
 VERBS: dict[str, Callable[[argparse.Namespace], None]] = {

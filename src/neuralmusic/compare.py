@@ -172,7 +172,16 @@ def character_estimates(pieces: Resampled) -> dict[str, Estimate]:
 
 
 def stuck_note_rate(pieces: Resampled) -> Estimate:
-    """Notes that decoding had to end over all notes, of the pieces where they were counted."""
+    """How many of a model's notes decoding had to end, since the model never did.
+
+    Of the pieces where they were counted.
+
+    Formula: notes that were longer than the longest allowed, or on at the end / all notes
+    Unit: share
+    Range: 0 to 1; undefined where nobody counted, as in a folder of MIDI files
+    Direction: less is better
+    Source: thesis §5.4.3, which saw stuck notes and did not count them
+    """
     metrics, weights = pieces.metrics, pieces.weights
     counted = np.isfinite(metrics.stuck_notes) & (metrics.notes > 0)
     if counted.sum() < 2:  # the rate of one piece is the same in every resample

@@ -7,13 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from neuralmusic.files import write_text
-from neuralmusic.measures.registry import (
-    AGAINST_TRAINING,
-    BETWEEN_SETS,
-    MEASURES,
-    described,
-    description_of,
-)
+from neuralmusic.measure_catalogue import OTHERS
+from neuralmusic.measures.registry import MEASURES, described, description_of
 from neuralmusic.page import render
 
 ADDRESS = "measures.html"
@@ -25,32 +20,11 @@ def write_measures_page(figures: Sequence[Mapping[str, Any]], out_folder: Path) 
         {"name": name, "heading": measure.heading, "said": described(measure)}
         for name, measure in MEASURES.items()
     ]
-    groups = [
-        {
-            "id": "pieces",
-            "title": "Of one piece",
-            "about": "Held against real music by their means and by the distances between pieces.",
-            "measures": of_pieces,
-        },
-        {
-            "id": "training",
-            "title": "Of a piece against the training set",
-            "about": "Of real pieces that were not trained on it is what music has in common.",
-            "measures": _by_function(AGAINST_TRAINING),
-        },
-        {
-            "id": "sets",
-            "title": "Of a set of pieces against real ones",
-            "about": "From the measures of all pieces of both sets.",
-            "measures": _by_function(BETWEEN_SETS),
-        },
-    ]
+    groups = {"one piece": of_pieces}
+    for of, functions in OTHERS.items():
+        groups[of] = [
+            {"name": name, "heading": name.replace("_", " "), "said": description_of(function)}
+            for name, function in functions.items()
+        ]
     page = render("measures.html", groups=groups, figures=list(figures))
     write_text(out_folder / ADDRESS, page)
-
-
-def _by_function(functions: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "heading": name.replace("_", " "), "said": description_of(function)}
-        for name, function in functions.items()
-    ]

@@ -25,7 +25,7 @@ from neuralmusic.estimate import (
     ratio,
     resample_weights,
 )
-from neuralmusic.measures.densities import Overlap, overlap, same_pieces
+from neuralmusic.measures.densities import Overlap, overlaps, same_pieces
 from neuralmusic.measures.distances import pairwise_distances
 from neuralmusic.measures.frechet import Scale, frechet_distance, scale_of, scaled
 from neuralmusic.measures.registry import MEASURES
@@ -151,9 +151,9 @@ def compare_sets(
     against = {reference.name: [(halves[0], halves[1])], **against}
     every_pair = [pair for pairs in against.values() for pair in pairs]
     found = iter(_overlaps(every_pair, measures, workers))
-    overlaps = {name: [next(found) for _ in pairs] for name, pairs in against.items()}
+    by_name = {name: [next(found) for _ in pairs] for name, pairs in against.items()}
     rows = [
-        _row(name, measure, real, runs.get(name), [of[measure] for of in overlaps[name]])
+        _row(name, measure, real, runs.get(name), [of[measure] for of in by_name[name]])
         for name in against
         for measure in measures
     ]
@@ -202,26 +202,13 @@ def _overlaps(
         for at in range(CHUNKS)
     ]
     if workers == 1:
-        found = [_overlaps_of(*job) for job in jobs]
+        found = [overlaps(*job) for job in jobs]
     else:
         # Not threads: counting distances holds Python's lock.
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            found = list(pool.map(_overlaps_of, *zip(*jobs, strict=True)))
+            found = list(pool.map(overlaps, *zip(*jobs, strict=True)))
     by_pair = [found[at : at + CHUNKS] for at in range(0, len(found), CHUNKS)]
     return [{name: of for part in parts for name, of in part.items()} for parts in by_pair]
-
-
-def _overlaps_of(
-    first: Mapping[str, np.ndarray],
-    second: Mapping[str, np.ndarray],
-    first_weights: np.ndarray,
-    second_weights: np.ndarray,
-    same: np.ndarray,
-) -> dict[str, Overlap]:
-    return {
-        name: overlap(first[name], second[name], first_weights, second_weights, same)
-        for name in first
-    }
 
 
 def _row(
@@ -229,27 +216,30 @@ def _row(
     measure: str,
     real: _Drawn,
     runs: Sequence[_Drawn] | None,
-    overlaps: Sequence[Overlap],
+    found: Sequence[Overlap],
 ) -> Row:
     """One measure of one set over its runs; of the reference, without any, of all its pieces."""
     of_reference = real.pieces.values[measure]
+    reason = next((of.reason for of in found if of.reason), "")
     mean = difference = Estimate(NOTHING, np.full(len(real.weights), np.nan))
     if of_reference.ndim == 1:
         mean = over_runs([_mean(of, measure) for of in runs or [real]])
         spread = _spread(of_reference)
         if runs and spread > 0:
             difference = (mean - _mean(real, measure)) * (1 / spread)
+        elif runs and not reason and np.isfinite(mean.value):
+            reason = "the same in every piece of the reference, and not here: in no distance"
     defined = [_is_defined(of.pieces.values[measure]) for of in runs or [real]]
     return Row(
         measure=measure,
         name=name,
         mean=mean,
         difference=difference,
-        overlap=over_runs([of.overlap for of in overlaps]),
-        kl=over_runs([of.kl for of in overlaps]),
+        overlap=over_runs([of.overlap for of in found]),
+        kl=over_runs([of.kl for of in found]),
         pieces=sum(int(of.sum()) for of in defined),
-        reason=next((of.reason for of in overlaps if of.reason), ""),
-        densities=overlaps[0],
+        reason=reason,
+        densities=found[0],
     )
 
 

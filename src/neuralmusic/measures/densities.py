@@ -17,7 +17,7 @@ C cells of distance, G cells of the padded grid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,24 +74,51 @@ def overlap(
     Of two constant sets the overlap is 1 if they have the same value and 0 if not. With fewer than
     two real pieces, or no other, in which the measure is defined, there is no value.
     """
-    has_real, has_other = _defined(real), _defined(other)
-    if has_real.sum() < 2 or not has_other.any():
-        lacking = "the reference" if has_real.sum() < 2 else "the set"
-        least = "two pieces" if has_real.sum() < 2 else "one piece"
+    first, second = _Side.of(real, real_weights), _Side.of(other, other_weights)
+    if first.has.sum() < 2 or not second.has.any():
+        lacking = "the reference" if first.has.sum() < 2 else "the set"
+        least = "two pieces" if first.has.sum() < 2 else "one piece"
         return _undefined(f"defined in fewer than {least} of {lacking}", len(real_weights))
-    pairs_same = same[has_real[same[:, 0]] & has_other[same[:, 1]]]
-    intra_pairs = (has_real, has_real, np.repeat(np.flatnonzero(has_real)[:, None], 2, axis=1))
-    inter_pairs = (has_real, has_other, pairs_same)
-    # The row of ones is the sets as they are: its result is the value, those below the resamples.
-    real_rows = np.vstack([np.ones(len(real)), real_weights])
-    other_rows = np.vstack([np.ones(len(other)), other_weights])
     count = _count_scalars if real.ndim == 1 else _count_vectors
-    top = _largest(real[has_real], other[has_other])
-    intra = count(real, real, real_rows, real_rows, top, *intra_pairs)
-    inter = count(real, other, real_rows, other_rows, top, *inter_pairs)
+    top = _largest(real[first.has], other[second.has])
+    itself = np.repeat(np.arange(len(real))[:, None], 2, axis=1)
+    intra = count(first, first, itself, top)
+    inter = count(first, second, same, top)
     if not inter[0].sum():
         return _undefined("no pair of different pieces", len(real_weights))
     return _held_against(intra, inter, top)
+
+
+def overlaps(
+    real: Mapping[str, np.ndarray],
+    other: Mapping[str, np.ndarray],
+    real_weights: np.ndarray,
+    other_weights: np.ndarray,
+    same: np.ndarray,
+) -> dict[str, Overlap]:
+    """The overlap of two sets by each of several measures."""
+    return {
+        name: overlap(real[name], other[name], real_weights, other_weights, same) for name in real
+    }
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of two sets: a measure of its pieces (N,) or (N, K), and how often each counts.
+
+    The first of the rows (B + 1, N) is ones, the set as it is, whose result is the value; the
+    others are the resamples.
+    """
+
+    values: np.ndarray
+    has: np.ndarray  # (N,) of which pieces the measure is defined
+    rows: np.ndarray
+
+    @staticmethod
+    def of(values: np.ndarray, weights: np.ndarray) -> _Side:
+        is_defined = np.isfinite(values)
+        has = is_defined if values.ndim == 1 else is_defined.all(axis=1)
+        return _Side(values, has, np.vstack([np.ones(len(values)), weights]))
 
 
 def same_pieces(real: Sequence[str], other: Sequence[str]) -> np.ndarray:
@@ -148,11 +175,6 @@ def _undefined(reason: str, resamples: int) -> Overlap:
     )
 
 
-def _defined(values: np.ndarray) -> np.ndarray:
-    """Of which pieces a measure (N,) or (N, K) is defined, (N,)."""
-    return np.isfinite(values) if values.ndim == 1 else np.isfinite(values).all(axis=1)
-
-
 def _largest(real: np.ndarray, other: np.ndarray) -> float:
     """The largest distance that any pair of both sets can have, 0 where all are equal.
 
@@ -168,56 +190,40 @@ def _cells(distances: np.ndarray, top: float) -> np.ndarray:
     return np.rint(distances * ((CELLS - 1) / (top or 1.0))).astype(np.int64)
 
 
-def _count_scalars(
-    first: np.ndarray,
-    second: np.ndarray,
-    first_rows: np.ndarray,
-    second_rows: np.ndarray,
-    top: float,
-    has_first: np.ndarray,
-    has_second: np.ndarray,
-    same: np.ndarray,
-) -> np.ndarray:
+def _count_scalars(first: _Side, second: _Side, same: np.ndarray, top: float) -> np.ndarray:
     """How often each distance of two numbers occurs in every resample, (B + 1, C).
 
     The number of pairs at a distance is the correlation of the two sets' histograms, so that the
     pairs need not be gone through. Binning both numbers moves a distance by one cell at most,
     which is a small part of a bandwidth.
     """
-    least = min(first[has_first].min(), second[has_second].min())
+    least = min(side.values[side.has].min() for side in (first, second))
     spectra = []
-    for values, rows, has in ((first, first_rows, has_first), (second, second_rows, has_second)):
-        cells = np.zeros((len(values), CELLS))
-        cells[np.flatnonzero(has), _cells(values[has] - least, top)] = 1
-        spectra.append(np.fft.rfft(rows @ cells, 2 * CELLS))
+    for side in (first, second):
+        cells = np.zeros((len(side.values), CELLS))
+        cells[np.flatnonzero(side.has), _cells(side.values[side.has] - least, top)] = 1
+        spectra.append(np.fft.rfft(side.rows @ cells, 2 * CELLS))
     # Pairs are whole numbers, but the transform's are not quite.
     signed = np.rint(np.fft.irfft(np.conj(spectra[0]) * spectra[1], 2 * CELLS))
     counts = signed[:, :CELLS]
     counts[:, 1:] += signed[:, :CELLS:-1]
-    counts[:, 0] -= (first_rows[:, same[:, 0]] * second_rows[:, same[:, 1]]).sum(axis=1)
+    left_out = same[first.has[same[:, 0]] & second.has[same[:, 1]]]
+    counts[:, 0] -= (first.rows[:, left_out[:, 0]] * second.rows[:, left_out[:, 1]]).sum(axis=1)
     return counts
 
 
-def _count_vectors(
-    first: np.ndarray,
-    second: np.ndarray,
-    first_rows: np.ndarray,
-    second_rows: np.ndarray,
-    top: float,
-    has_first: np.ndarray,
-    has_second: np.ndarray,
-    same: np.ndarray,
-) -> np.ndarray:
+def _count_vectors(first: _Side, second: _Side, same: np.ndarray, top: float) -> np.ndarray:
     """How often each Euclidean distance of two vectors occurs in every resample, (B + 1, C)."""
-    is_pair = has_first[:, None] & has_second[None, :]
+    is_pair = first.has[:, None] & second.has[None, :]
     is_pair[same[:, 0], same[:, 1]] = False
-    distances = cdist(np.nan_to_num(first), np.nan_to_num(second))
+    distances = cdist(np.nan_to_num(first.values), np.nan_to_num(second.values))
     cells = np.where(is_pair, _cells(distances, top), CELLS).ravel()  # beyond the last: no pair
-    counts = [
-        np.bincount(cells, np.outer(of_first, of_second).ravel(), CELLS + 1)[:CELLS]
-        for of_first, of_second in zip(first_rows, second_rows, strict=True)
-    ]
-    return np.array(counts)
+    counts = np.empty((len(first.rows), CELLS))
+    times = np.empty(is_pair.shape)
+    for row, of_first, of_second in zip(counts, first.rows, second.rows, strict=True):
+        np.multiply(of_first[:, None], of_second, out=times)
+        row[:] = np.bincount(cells, times.ravel(), CELLS + 1)[:CELLS]
+    return counts
 
 
 def _bandwidth_cells(counts: np.ndarray) -> float:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf_shrinkage
 
 from neuralmusic.estimate import NOT_NEGATIVE, Estimate
 
@@ -101,11 +100,18 @@ def _moments(pieces: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.nd
     products = (pieces[:, :, None] * pieces[:, None, :]).reshape(len(pieces), -1)
     covariances = (rows @ products).reshape(-1, measures, measures)
     covariances -= means[:, :, None] * means[:, None, :]
-    shrinkage = ledoit_wolf_shrinkage(pieces) if measures > 1 else 0.0
+    shrinkage = shrinkage_of(pieces) if measures > 1 else 0.0
     level = np.trace(covariances, axis1=1, axis2=2) / measures
     shrunk = (1 - shrinkage) * covariances
     shrunk += shrinkage * level[:, None, None] * np.eye(measures)
     return means, shrunk
+
+
+def shrinkage_of(pieces: np.ndarray) -> float:
+    """How far Ledoit and Wolf (2004) shrink the covariance of pieces (N, K), 0 to 1."""
+    from sklearn.covariance import ledoit_wolf_shrinkage  # takes a second to load
+
+    return float(ledoit_wolf_shrinkage(pieces))
 
 
 def _root(covariances: np.ndarray) -> np.ndarray:

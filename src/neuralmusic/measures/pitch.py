@@ -42,12 +42,26 @@ def fold_classes(histogram: np.ndarray) -> np.ndarray:
 
 
 def pitch_histogram(notes: NoteList) -> np.ndarray:
-    """Onsets per MIDI pitch and minute of music, (128,)."""
+    """How often each pitch begins in a minute of music, (128,).
+
+    Formula: onsets of the pitch * 60 / length of the piece
+    Unit: onsets a minute
+    Range: 0 upwards; undefined for a piece without length
+    Direction: near to real music
+    Source: thesis §5.1.2
+    """
     return per_minute(pitch_counts(notes), notes.length_seconds)
 
 
 def pitch_class_histogram(notes: NoteList) -> np.ndarray:
-    """Onsets per pitch class and minute of music, (12,)."""
+    """How often each pitch class begins in a minute of music, C first, (12,).
+
+    Formula: pitch histogram, summed over the octaves
+    Unit: onsets a minute
+    Range: 0 upwards; undefined for a piece without length
+    Direction: near to real music
+    Source: thesis §5.1.2, its octave histogram; its table 5.9 calls it transposed pitch
+    """
     return fold_classes(pitch_histogram(notes))
 
 

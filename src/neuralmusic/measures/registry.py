@@ -11,14 +11,6 @@ import numpy as np
 
 from neuralmusic.bars import Bars
 from neuralmusic.measures import bars, dynamics, pitch, polyphony, rhythm, structure, transitions
-from neuralmusic.measures.densities import overlap
-from neuralmusic.measures.distances import (
-    kl_divergence,
-    mean_inter_distance,
-    mean_intra_distance,
-)
-from neuralmusic.measures.frechet import frechet_distance
-from neuralmusic.measures.originality import longest_matches
 from neuralmusic.notes import NoteList
 
 UNBOUNDED = math.inf
@@ -119,18 +111,6 @@ MEASURES: dict[str, Measure] = {
         bars.grooving_similarity, (0, 1), "grooving similarity", 3, needs_bars=True
     ),
     "empty_beat_rate": Measure(bars.empty_beat_rate, (0, 1), "empty beats", 3, needs_bars=True),
-}
-
-# What is measured of pieces against a training set.
-AGAINST_TRAINING: dict[str, Callable[..., object]] = {"longest_matches": longest_matches}
-
-# What is measured of two sets.
-BETWEEN_SETS: dict[str, Callable[..., object]] = {
-    "kl_divergence": kl_divergence,
-    "mean_intra_distance": mean_intra_distance,
-    "mean_inter_distance": mean_inter_distance,
-    "overlap": overlap,
-    "frechet_distance": frechet_distance,
 }
 
 

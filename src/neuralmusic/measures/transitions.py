@@ -9,9 +9,13 @@ from neuralmusic.notes import NoteList
 
 
 def transition_counts(notes: NoteList) -> np.ndarray:
-    """Consecutive pairs from pitch class (row) to pitch class (column), int64 of (12, 12).
+    """How often each pitch class (row) is followed by each (column), int64 of (12, 12).
 
-    Thesis §5.1.2, its octave transition matrix; all zero where there is no pair.
+    Formula: pairs of consecutive notes in (onset, pitch) order, members of a chord included
+    Unit: pairs
+    Range: 0 upwards; all 0 where there is no pair
+    Direction: near to real music, as shares
+    Source: thesis §5.1.2, its octave transition matrix
     """
     classes = notes.pitch.astype(np.int64) % CLASSES
     pairs = classes[:-1] * CLASSES + classes[1:]

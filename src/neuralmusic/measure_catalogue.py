@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from neuralmusic.compare import stuck_note_rate
 from neuralmusic.files import InputError
 from neuralmusic.listing import aligned, paragraph
-from neuralmusic.measures.registry import (
-    AGAINST_TRAINING,
-    BETWEEN_SETS,
-    MEASURES,
-    Description,
-    described,
-    description_of,
+from neuralmusic.losses import Heldout
+from neuralmusic.measures.densities import overlap
+from neuralmusic.measures.distances import (
+    kl_divergence,
+    mean_inter_distance,
+    mean_intra_distance,
 )
+from neuralmusic.measures.frechet import frechet_distance
+from neuralmusic.measures.originality import longest_matches
+from neuralmusic.measures.pitch import pitch_class_histogram, pitch_histogram
+from neuralmusic.measures.registry import MEASURES, Description, described, description_of
+from neuralmusic.measures.transitions import transition_counts
 
+# Beside MEASURES, which are numbers and shares of one piece: what else is measured, and of what.
+OTHERS: Mapping[str, Mapping[str, Callable[..., object]]] = {
+    "one piece, as counts": {
+        "pitch_histogram": pitch_histogram,
+        "pitch_class_histogram": pitch_class_histogram,
+        "transition_counts": transition_counts,
+    },
+    "pieces against a training set": {"longest_matches": longest_matches},
+    "a set of pieces against real ones": {
+        "kl_divergence": kl_divergence,
+        "mean_intra_distance": mean_intra_distance,
+        "mean_inter_distance": mean_inter_distance,
+        "overlap": overlap,
+        "frechet_distance": frechet_distance,
+    },
+    "a model": {"heldout_nll": Heldout.per_step, "stuck_note_rate": stuck_note_rate},
+}
 HEADER = ("name", "unit", "range", "direction", "what")
 WIDTHS = (29, 16, 26, 26, 40)  # at most, in characters
 
@@ -41,7 +65,7 @@ def details(name: str) -> str:
         "range": said.range,
         "direction": said.direction,
         "source": said.source,
-        "of": "pieces against a training set" if name in AGAINST_TRAINING else "two sets",
+        "of": next((of for of, functions in OTHERS.items() if name in functions), ""),
     }
     if name in MEASURES:
         measure = MEASURES[name]
@@ -55,5 +79,5 @@ def details(name: str) -> str:
 
 def _all() -> dict[str, Description]:
     own = {name: described(measure) for name, measure in MEASURES.items()}
-    others = AGAINST_TRAINING | BETWEEN_SETS
-    return own | {name: description_of(measure) for name, measure in others.items()}
+    others = {name: of for functions in OTHERS.values() for name, of in functions.items()}
+    return own | {name: description_of(function) for name, function in others.items()}
