@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from neuralmusic.estimate import (
     NOT_NEGATIVE,
@@ -133,6 +134,17 @@ def compare_sets(
     other (the halves by the hash of the notes), which is the best that a set of that size can do.
     The bytes do not depend on the order of pieces, on file names, or on the number of `workers`.
     """
+    with threadpool_limits(1):  # several threads add in an order that may differ
+        return _compared(reference, sets, seed, resamples, workers)
+
+
+def _compared(
+    reference: PieceSet,
+    sets: Mapping[str, Sequence[PieceSet]],
+    seed: int,
+    resamples: int,
+    workers: int,
+) -> SetComparison:
     measures = [name for name in (*MEASURES, *COPIED) if name in reference.values]
     real = _drawn(reference, seed, "reference", resamples)
     runs = {

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import cdist
+from threadpoolctl import threadpool_limits
 
 from neuralmusic.estimate import NOT_NEGATIVE, SHARE, Estimate
 
@@ -96,10 +97,12 @@ def overlaps(
     other_weights: np.ndarray,
     same: np.ndarray,
 ) -> dict[str, Overlap]:
-    """The overlap of two sets by each of several measures."""
-    return {
-        name: overlap(real[name], other[name], real_weights, other_weights, same) for name in real
-    }
+    """The overlap of two sets by each of several measures, to the same bits in any process."""
+    with threadpool_limits(1):  # several threads add in an order that may differ
+        return {
+            name: overlap(real[name], other[name], real_weights, other_weights, same)
+            for name in real
+        }
 
 
 @dataclass(frozen=True)
