@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from neuralmusic.__main__ import main
-from neuralmusic.compare_folders import FIGURES as FIGURES_DRAWN
 from neuralmusic.compare_folders import labels
 from neuralmusic.measures.registry import MEASURES
 from neuralmusic.midi import read_midi
 from neuralmusic.midi_writing import write_midi
+from neuralmusic.plots.comparison import FIGURES as FIGURES_DRAWN
 from tests.damaged import composed, shuffled, transposed
 from tests.tiny import contents
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from neuralmusic.comparison_frames import read_frames
+from neuralmusic.comparison_frames import FARNESS, read_frames
 from neuralmusic.files import InputError
 from neuralmusic.measures.registry import MEASURES
-from neuralmusic.measures_table import DIFFERS, OF_STANDING, closeness
+from neuralmusic.measures_table import DIFFERS, OF_STANDING
 from neuralmusic.piece_sets import COPIED
 from neuralmusic.significance import LEVEL
 from neuralmusic.tables import read_table, tabulate
@@ -70,7 +70,7 @@ def test_marks_are_what_the_frames_say(results):
             if heading in shown:
                 cell = shown[heading][MODELS.index(name)]
                 assert (DIFFERS in cell) == (row["p_corrected"] < LEVEL)
-                scores = {n: closeness(found.of(n).loc[measure]) for n in MODELS}
+                scores = {n: found.of(n).loc[measure, FARNESS] for n in MODELS}
                 known = {n: score for n, score in scores.items() if np.isfinite(score)}
                 best = min(known, key=known.get, default=None)
                 assert cell.startswith("**") == (name == best)

@@ -288,16 +288,18 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from neuralmusic.compare_folders import Reading, compare_folders, length_of
+    from neuralmusic.compare_folders import compare_folders, length_of
+    from neuralmusic.piece_sets import Reading
 
     told = compare_folders(
         [options.reference, *options.sets],
-        Reading(options.time, options.pedal, length_of(options.seconds), options.workers),
+        Reading(options.time, options.pedal, length_of(options.seconds)),
         options.training,
         options.out,
         options.json,
         options.seed,
         options.resamples,
+        options.workers,
     )
     print(told, end="")
 

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from matplotlib import style
-from matplotlib.figure import Figure
 
-from neuralmusic.comparison_frames import Frames, as_json, frames_of, write_frames
+from neuralmusic.comparison_frames import as_json, frames_of, write_frames
 from neuralmusic.files import InputError, to_json, write_text
-from neuralmusic.piece_sets import PieceSet, read_set, stored_set, with_originality
-from neuralmusic.plots.densities import densities
-from neuralmusic.plots.ranking import colours_of, differences, ranking
-from neuralmusic.plots.saving import STYLE, save
-from neuralmusic.set_comparison import SetComparison, compare_sets
+from neuralmusic.piece_sets import PieceSet, Reading, read_sets, stored_set, with_originality
+from neuralmusic.set_comparison import RESAMPLES, SEED, compare_sets
 from neuralmusic.set_comparison_text import as_terminal
 
 DATA = Path("data")
-Draw = Callable[[SetComparison, Frames, Mapping[str, str], str], Figure]
-FIGURES: dict[str, Draw] = {
-    "ranking": lambda _, frames, colours, title: ranking(frames, colours, title),
-    "differences": lambda _, frames, colours, title: differences(frames, colours, title),
-    "densities": lambda found, _, colours, title: densities(found, colours, title),
-}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How files are read: see `read_midi`, and what of them is compared."""
-
-    time: str  # "seconds" or "beats"
-    sustain_pedal: bool
-    cut_seconds: float  # pieces are cut to this length
-    workers: int
+TRAINING = "training"  # what the set is called that the others may have copied from
 
 
 def compare_folders(
@@ -45,8 +24,9 @@ def compare_folders(
     training: str | None = None,
     out: Path | None = None,
     json: Path | None = None,
-    seed: int = 2021,
-    resamples: int = 1000,
+    seed: int = SEED,
+    resamples: int = RESAMPLES,
+    workers: int = 1,
 ) -> str:
     """Compares the sets `names[1:]` with `names[0]`; returns what to print.
 
@@ -55,24 +35,25 @@ def compare_folders(
     and the figures; `json` is one file with everything.
     Raises InputError where a set cannot be read.
     """
-    if resamples < 0 or reading.workers < 1:
+    if resamples < 0 or workers < 1:
         raise InputError("--resamples is 0 or more, and --workers 1 or more")
     if len(names) < 2:
         raise InputError("name at least two folders: the real pieces, then the generated ones")
-    read = [_set(path, name, reading) for path, name in zip(names, labels(names), strict=True)]
-    if training is not None:
-        learned = _set(training, "training", reading)
-        read = [with_originality(of, learned) for of in read]
-        lost = {f"training: {file}": why for file, why in learned.rejected.items()}
-        read[0] = replace(read[0], rejected={**read[0].rejected, **lost})
-    reference, *others = read
-    found = compare_sets(
-        reference, {of.name: [of] for of in others}, seed, resamples, reading.workers
-    )
+    named = dict(zip(labels(names), names, strict=True))
+    more = {} if training is None else {labels([*names, TRAINING])[-1]: training}
+    read = _sets({**named, **more}, reading, workers)
+    reference, *others = (read[name] for name in named)
+    for learned in (read[name] for name in more):
+        reference, *others = (with_originality(of, learned) for of in (reference, *others))
+        lost = {f"{TRAINING}: {file}": why for file, why in learned.rejected.items()}
+        reference = replace(reference, rejected={**reference.rejected, **lost})
+    found = compare_sets(reference, {of.name: [of] for of in others}, seed, resamples, workers)
     frames = frames_of(found)
     if out is not None:
+        from neuralmusic.plots.comparison import draw_comparison  # takes seconds to load
+
         write_frames(frames, out)
-        _draw(found, frames, out)
+        draw_comparison(found, frames, out)
     if json is not None:
         write_text(json, to_json(as_json(frames)))
     return as_terminal(found)
@@ -98,31 +79,22 @@ def labels(names: Sequence[str]) -> list[str]:
     return told
 
 
-def _set(path: str, name: str, reading: Reading) -> PieceSet:
-    notes = DATA / "notes" / path / "notes.npz"
-    if not Path(path).is_dir() and notes.is_file():
-        return stored_set(name, notes, reading.time, reading.cut_seconds)
-    if not Path(path).exists():
-        raise InputError(
-            f"{path} is neither a folder nor a dataset in {DATA / 'notes'}: name a folder of MIDI"
-            " files, or run `snakemake --cores all data` for a dataset of params.yaml"
-        )
-    return read_set(
-        name,
-        Path(path),
-        reading.time,
-        reading.sustain_pedal,
-        reading.cut_seconds,
-        reading.workers,
-    )
-
-
-def _draw(found: SetComparison, frames: Frames, folder: Path) -> None:
-    with style.context(["default", str(STYLE)]):
-        colours = colours_of(frames.names)
-    title = f"{', '.join(frames.names)} beside {frames.reference}"
-    for name, draw in FIGURES.items():
-        save(partial(draw, found, frames, colours, title), folder, name)
+def _sets(places: Mapping[str, str], reading: Reading, workers: int) -> dict[str, PieceSet]:
+    """The sets by name: folders of MIDI files, or datasets that the workflow has converted."""
+    folders, stored = {}, {}
+    for name, place in places.items():
+        notes = DATA / "notes" / place / "notes.npz"
+        if not Path(place).is_dir() and notes.is_file():
+            stored[name] = notes
+        elif Path(place).exists():
+            folders[name] = Path(place)
+        else:
+            raise InputError(
+                f"{place} is neither a folder nor a dataset in {DATA / 'notes'}: name a folder of"
+                " MIDI files, or run `snakemake --cores all data` for a dataset of params.yaml"
+            )
+    read = read_sets(folders, reading, workers)
+    return read | {name: stored_set(name, notes, reading) for name, notes in stored.items()}
 
 
 def length_of(seconds: float | None) -> float:

@@ -24,8 +24,9 @@ from neuralmusic.estimate import Estimate
 from neuralmusic.files import InputError, to_json, write_csv, write_text
 from neuralmusic.measures.registry import MEASURES
 from neuralmusic.piece_sets import COPIED
-from neuralmusic.set_comparison import FRECHET, Row, SetComparison
+from neuralmusic.set_comparison import FRECHET, Row, SetComparison, farness
 
+FARNESS = "farness"  # how far a set is from the reference by a measure: see `farness`
 COPIED_HEADINGS = {
     "longest_copied_notes": "copied, notes",
     "longest_copied_rhythm_notes": "copied with rhythm, notes",
@@ -139,6 +140,7 @@ def _record(row: Row) -> dict[str, Any]:
     }
     for name, estimate in parts.items():
         record |= _told(name, estimate)
+    record[FARNESS] = farness(row).value
     return record | {"p": row.p, "p_corrected": row.p_corrected, "remark": row.reason}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from neuralmusic.compare import FLOOR
-from neuralmusic.comparison_frames import Frames, decimals, heading, read_frames
+from neuralmusic.comparison_frames import FARNESS, Frames, decimals, heading, read_frames
 from neuralmusic.set_comparison import FRECHET
 from neuralmusic.significance import LEVEL
 from neuralmusic.table_text import TIE, Page, Table, folders_footnote, number
@@ -28,12 +28,6 @@ def measures(params: Mapping[str, Any], results: Path) -> Table:
         folders = params["experiments"][experiment].get("folders", [])
         pages.append(_page(experiment, found, folders))
     return Table(pd.concat(frames, ignore_index=True), pages)
-
-
-def closeness(row: pd.Series) -> float:
-    """How far a set is from the reference by a measure, less being nearer, as in `Pair`."""
-    difference = row["difference_sd"]
-    return abs(difference) if np.isfinite(difference) else 1 - row["overlap"]
 
 
 def _frame(experiment: str, found: Frames) -> pd.DataFrame:
@@ -78,7 +72,7 @@ def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
             f"{_cell(row, column, places)} {DIFFERS * bool(row['p_corrected'] < LEVEL)}".strip()
             for row in own.values()
         ]
-        scores = {name: closeness(own[name]) for name in found.names}
+        scores = {name: own[name][FARNESS] for name in found.names}
         title = heading(measure) if is_number else f"{heading(measure)}, overlap"
         rows.append([title, *_marked(cells, scores, found, measure)])
     floor = f" Floor: `{FLOOR}`." if FLOOR in found.names else ""

@@ -78,21 +78,47 @@ def piece_set(
     return _of_measured(name, found, {})
 
 
-def read_set(
-    name: str,
-    folder: Path,
-    time: str = "seconds",
-    sustain_pedal: bool = False,
-    cut_seconds: float = np.inf,
-    workers: int = 1,
-) -> PieceSet:
-    """Reads and measures every MIDI file below a folder, none of which can end or hang the run.
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: see `read_midi`; with beats what needs bars is measured too."""
 
-    `time` and `sustain_pedal` are those of `read_midi`; with "beats" what needs bars is measured.
-    Each piece is cut to `cut_seconds`. A file that cannot be read is in `rejected`, with why.
-    Raises InputError where the folder is none or no file in it can be read.
+    time: str = "seconds"  # or "beats"
+    sustain_pedal: bool = False
+    cut_seconds: float = np.inf  # pieces are cut to this length
+
+
+def read_sets(
+    folders: Mapping[str, Path], reading: Reading, workers: int = 1
+) -> dict[str, PieceSet]:
+    """Reads and measures every MIDI file below folders, none of which can end or hang the run.
+
+    A file that cannot be read is in its set's `rejected`, with why. Raises InputError where a
+    folder is none or no file in it can be read.
     """
-    folder = Path(folder)
+    files = {name: _files_of(Path(folder)) for name, folder in folders.items()}
+    # All in one go, since starting processes takes as long as reading hundreds of files.
+    items = [(folders[name], file) for name, of in files.items() for file in of]
+    answers = isolated_map(partial(_read, reading), items, workers, SECONDS_A_FILE)
+    sets = {}
+    for name, of in files.items():
+        found, rejected = [], {}
+        for file, answer in zip(of, answers, strict=False):
+            if isinstance(answer, Failure):
+                rejected[file] = answer.reason
+            else:
+                found.append((file, *answer))
+        if not found:
+            file, reason = next(iter(rejected.items()))
+            raise InputError(
+                f"none of the {len(of)} MIDI files below {folders[name]} can be read,"
+                f" such as {file}: {reason}"
+            )
+        sets[name] = _of_measured(name, found, rejected)
+    return sets
+
+
+def _files_of(folder: Path) -> list[str]:
+    """The MIDI files below a folder, by their names within it."""
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: name one with MIDI files")
     files = sorted(
@@ -102,26 +128,13 @@ def read_set(
     )
     if not files:
         raise InputError(f"{folder} holds no .mid or .midi file")
-    read = partial(_read, folder, time, sustain_pedal, cut_seconds)
-    found, rejected = [], {}
-    for file, answer in zip(files, isolated_map(read, files, workers, SECONDS_A_FILE), strict=True):
-        if isinstance(answer, Failure):
-            rejected[file] = answer.reason
-        else:
-            found.append((file, *answer))
-    if not found:
-        example = next(iter(rejected.items()))
-        raise InputError(
-            f"none of the {len(files)} MIDI files below {folder} can be read,"
-            f" such as {example[0]}: {example[1]}"
-        )
-    return _of_measured(name, found, rejected)
+    return files
 
 
-def stored_set(name: str, notes: Path, time: str, cut_seconds: float = np.inf) -> PieceSet:
+def stored_set(name: str, notes: Path, reading: Reading) -> PieceSet:
     """The set of a dataset that the workflow has converted; in beats its bars are taken as 4/4."""
-    pieces = {file: piece.cut(cut_seconds) for file, piece in load_notes(notes).items()}
-    bars = {file: Bars.of([]) for file in pieces} if time == "beats" else None
+    pieces = {file: piece.cut(reading.cut_seconds) for file, piece in load_notes(notes).items()}
+    bars = {file: Bars.of([]) for file in pieces} if reading.time == "beats" else None
     return piece_set(name, pieces, bars)
 
 
@@ -136,11 +149,13 @@ def with_originality(pieces: PieceSet, training: PieceSet) -> PieceSet:
 
 
 def _read(
-    folder: Path, time: str, sustain_pedal: bool, cut_seconds: float, file: str
+    reading: Reading, item: tuple[Path, str]
 ) -> tuple[NoteList, dict[str, float | np.ndarray]]:
     """One file, read and measured in a process of its own."""
-    piece = read_midi(folder / file, time, sustain_pedal, allow_empty=True).cut(cut_seconds)
-    bars = read_bars(folder / file) if time == "beats" else None
+    path = item[0] / item[1]
+    piece = read_midi(path, reading.time, reading.sustain_pedal, allow_empty=True)
+    bars = read_bars(path) if reading.time == "beats" else None
+    piece = piece.cut(reading.cut_seconds)
     return piece, measure_piece(piece, bars)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from neuralmusic.compare import REAL, read_csv
 from neuralmusic.comparison_frames import frames_of, write_frames
 from neuralmusic.files import InputError
-from neuralmusic.piece_sets import PieceSet, piece_set, read_set, with_originality
+from neuralmusic.piece_sets import PieceSet, Reading, piece_set, read_sets, with_originality
 from neuralmusic.prepare import load_encoded
 from neuralmusic.representations import REPRESENTATIONS
 from neuralmusic.set_comparison import compare_sets
@@ -30,15 +30,18 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
     learned = _training(own, encoded)
     folder = Path(results) / "samples" / experiment
 
+    models = [model for model in own["models"] if model != REAL]
+    runs = [REAL, *(run for model in models for run in own["runs"][model])]
+    read = read_sets({run: folder / run for run in runs}, Reading(params["time"]))
+
     def measured(run: str) -> PieceSet:
-        found = read_set(run, folder / run, params["time"])
+        found = read[run]
         if found.rejected:
             file, reason = next(iter(found.rejected.items()))
             raise InputError(f"{folder / run / file}: {reason}; delete {folder / run}, run again")
         lengths = np.array([piece.length_seconds for piece in found.pieces])
         return with_originality(found.select(lengths >= own["min_seconds"]), learned)
 
-    models = [model for model in own["models"] if model != REAL]
     sets = {model: [measured(run) for run in own["runs"][model]] for model in models}
     found = compare_sets(measured(REAL), sets, own["seed"], own["resamples"])
     write_frames(frames_of(found), out)

@@ -351,7 +351,7 @@ def _pairs(
     scores: dict[str, dict[str, Estimate]] = {FRECHET: {n: by_frechet[n] for n in names}}
     for row in rows:
         if row.name in names:
-            scores.setdefault(row.measure, {})[row.name] = closeness(row)
+            scores.setdefault(row.measure, {})[row.name] = farness(row)
     pairs = [
         Pair(measure, first, second, of[first] - of[second])
         for measure, of in scores.items()
@@ -365,7 +365,7 @@ def _pairs(
     ]
 
 
-def closeness(row: Row) -> Estimate:
+def farness(row: Row) -> Estimate:
     """How far a set is from the reference by a measure, less being nearer: see `Pair`."""
     if np.isfinite(row.difference.value):
         return abs(row.difference)

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from neuralmusic.compare import FLOOR
-from neuralmusic.comparison_frames import Frames, heading, read_frames
-from neuralmusic.measures_table import closeness
+from neuralmusic.comparison_frames import FARNESS, Frames, heading, read_frames
 from neuralmusic.plots.run import DASHED, DOTTED, REMARK, Run, say
 from neuralmusic.set_comparison import FRECHET
 
@@ -172,7 +171,7 @@ def agreement(frames: Frames, title: str) -> Figure:
     """
     scores = pd.DataFrame(
         {
-            measure: [closeness(frames.of(name).loc[measure]) for name in frames.names]
+            measure: [frames.of(name).loc[measure, FARNESS] for name in frames.names]
             for measure in frames.of(frames.reference).index
         }
     )
