@@ -128,7 +128,7 @@ def _marked(
     apart = {*told["first"], *told["second"]}
     marked = []
     for name, cell in zip([*scores, found.reference], cells, strict=True):
-        if name == best:
+        if name in known and known[name] == known[best]:
             cell = f"**{cell}**"
         elif name in known and name not in apart:
             cell = f"{cell} {TIE}"

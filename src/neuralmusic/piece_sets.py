@@ -44,9 +44,9 @@ class PieceSet:
     def __len__(self) -> int:
         return len(self.files)
 
-    def select(self, chosen: Sequence[int] | np.ndarray) -> PieceSet:
+    def select(self, chosen: Sequence[int]) -> PieceSet:
         """The pieces at these positions, in this order."""
-        chosen = [int(at) for at in chosen]
+        chosen = list(chosen)
         return replace(
             self,
             files=tuple(self.files[at] for at in chosen),

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neuralmusic.compare import REAL, read_csv
 from neuralmusic.comparison_frames import frames_of, write_frames
 from neuralmusic.files import InputError
@@ -39,8 +37,12 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
         if found.rejected:
             file, reason = next(iter(found.rejected.items()))
             raise InputError(f"{folder / run / file}: {reason}; delete {folder / run}, run again")
-        lengths = np.array([piece.length_seconds for piece in found.pieces])
-        return with_originality(found.select(lengths >= own["min_seconds"]), learned)
+        long_enough = [
+            at
+            for at, piece in enumerate(found.pieces)
+            if piece.length_seconds >= own["min_seconds"]
+        ]
+        return with_originality(found.select(long_enough), learned)
 
     sets = {model: [measured(run) for run in own["runs"][model]] for model in models}
     found = compare_sets(measured(REAL), sets, own["seed"], own["resamples"])

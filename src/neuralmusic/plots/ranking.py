@@ -123,6 +123,7 @@ def differences(frames: Frames, colours: Mapping[str, str], title: str) -> Figur
     figure.suptitle(title, x=0.01, ha="left")
     if not measures:
         say(axes, "no measure is defined in both sets and varies in the reference")
+        axes.set_axis_off()
         return figure
     for at, (name, rows) in enumerate(by_set.items()):
         for row, measure in enumerate(measures):
@@ -167,7 +168,7 @@ def agreement(frames: Frames, title: str) -> Figure:
     """Rank correlations between measures: whether they put the sets in the same order.
 
     By how far each set is from the reference in each measure. With a handful of sets the
-    correlations are coarse: their number is in the title.
+    correlations are coarse: their number is told beside them.
     """
     scores = pd.DataFrame(
         {
@@ -181,9 +182,10 @@ def agreement(frames: Frames, title: str) -> Figure:
     size = 2.6 + 0.19 * max(8, scores.shape[1])
     figure = Figure(figsize=(size + 0.6, size))
     axes = figure.subplots()
-    figure.suptitle(f"{title}: rank correlation over {len(scores)} sets", x=0.01, ha="left")
+    figure.suptitle(title, x=0.01, ha="left")
     if len(scores) < LEAST_MODELS or scores.shape[1] < 2:
         say(axes, f"fewer than {LEAST_MODELS} sets that measures can rank")
+        axes.set_axis_off()
         return figure
     image = axes.imshow(scores.corr(method="spearman"), vmin=-1, vmax=1, cmap="RdBu_r")
     names = ["Fréchet distance" if name == FRECHET else heading(name) for name in scores.columns]
@@ -191,5 +193,7 @@ def agreement(frames: Frames, title: str) -> Figure:
     axes.set_yticks(range(len(names)), names, fontsize=6.5)
     axes.grid(visible=False)
     bar = figure.colorbar(image, ax=axes, shrink=0.5)
-    bar.set_label("Spearman's rank correlation: 1 the same order, -1 the opposite")
+    bar.set_label(
+        f"Spearman's rank correlation over {len(scores)} sets: 1 the same order, -1 the opposite"
+    )
     return figure
