@@ -13,7 +13,7 @@ from neuralmusic.midi import read_midi
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.rank import rank
 from tests.damaged import composed
-from tests.tiny import PARAMS, corpus, representation_of
+from tests.tiny import PARAMS, corpus
 
 EXPERIMENT = "polyphonic_events"
 MUSIC = composed(0, 30)
@@ -25,7 +25,6 @@ RUNS = {
     "basic.2": [*MUSIC[18:22], MUSIC[29].cut(5.0)],
     "markov": [*TRAINED, MUSIC[22]],
 }
-MEASURED = ("notes_per_minute", "pitch_range", "bar_pitch_copies")
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +106,3 @@ def test_a_sample_that_cannot_be_read_is_named(folders, params, tmp_path):
     broken.write_bytes(broken.read_bytes()[:40])
     with pytest.raises(InputError, match=r"basic\.2.0001\.mid.*delete"):
         rank(params, results, folders / "encoded", tmp_path / "ranking")
-
-
-def test_representation_decodes_what_is_compared_with():
-    assert representation_of(EXPERIMENT).__name__.endswith("events")
