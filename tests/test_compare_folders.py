@@ -214,3 +214,13 @@ def test_sets_are_called_as_briefly_as_tells_them_apart(tmp_path, monkeypatch):
     assert labels(["bach_chorales", "a/real"]) == ["bach_chorales", "real"]
     assert labels(["nowhere", "nowhere"]) == ["nowhere", "nowhere (2)"]
     assert labels(["b/made", "b/made", "made (2)"]) == ["made", "made (3)", "made (2)"]
+
+
+def test_longer_pieces_are_warned_of_and_even_ones_are_not(home, capsys):
+    write(home / "short", [piece.cut(10.0) for piece in MUSIC[8:]])
+    assert compare(home, "real", "good", "short") == 0
+    warning = "short: pieces 0.5 times as long as those of real"
+    printed = capsys.readouterr().out
+    assert printed.count("times as long") == 1 and warning in printed
+    assert compare(home, "real", "short", seconds=10) == 0
+    assert "times as long" not in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """The samples of an experiment held against its real pieces, from the files that sampling wrote."""
 
+import itertools
 import shutil
 
 import numpy as np
@@ -20,7 +21,7 @@ MUSIC = composed(0, 30)
 TRAINED, HELD_OUT = MUSIC[:4], MUSIC[4:6]
 # Two runs of one model, of which a piece each is too short to count, and one that copies.
 RUNS = {
-    "real": MUSIC[6:12],
+    "real": [piece.cut(22.0 + 7 * at) for at, piece in enumerate(MUSIC[6:12])],
     "basic": [*MUSIC[12:18], MUSIC[28].cut(15.0)],
     "basic.2": [*MUSIC[18:22], MUSIC[29].cut(5.0)],
     "markov": [*TRAINED, MUSIC[22]],
@@ -53,10 +54,30 @@ def found(folders, params):
     return read_frames(folders / "ranking")
 
 
-def whole(folders, run):
-    """The pieces of a run that count, as their files have them."""
+def played(folders, run):
+    """The pieces of a run, as their files have them."""
     files = sorted((folders / f"results/samples/{EXPERIMENT}/{run}").glob("*.mid"))
-    return [piece for piece in map(read_midi, files) if piece.length_seconds >= 20]
+    return [read_midi(file) for file in files]
+
+
+def counted(folders, run):
+    """The pieces of a run that are long enough; samples as long as the real ones, in turn."""
+    real = sorted(played(folders, "real"), key=lambda piece: piece.digest())
+    if run == "real":
+        return real
+    lengths = itertools.cycle([piece.length_seconds for piece in real])
+    cut = [p.cut(length) for p, length in zip(played(folders, run), lengths, strict=False)]
+    return [piece for piece in cut if piece.length_seconds >= 20]
+
+
+def test_samples_are_as_long_as_real_pieces(found, folders):
+    lengths = [piece.length_seconds for piece in counted(folders, "real")]
+    assert lengths != sorted(lengths) and min(lengths) < 23 < 56 < max(lengths)
+    cut = [piece.length_seconds for piece in counted(folders, "basic")]
+    assert sorted(cut) == pytest.approx(sorted(lengths))
+    assert found.of("basic").loc["notes", "mean"] < 0.8 * np.mean(
+        [len(piece) for piece in played(folders, "basic")]
+    )
 
 
 def test_every_run_counts_with_its_pieces_that_are_long_enough(found):
@@ -69,7 +90,7 @@ def test_means_are_those_of_the_pieces(found, folders, measure):
     for name, runs in {"real": ["real"], "basic": ["basic", "basic.2"]}.items():
         means = []
         for run in runs:
-            values = np.array([measure_piece(p, None)[measure] for p in whole(folders, run)])
+            values = np.array([measure_piece(p, None)[measure] for p in counted(folders, run)])
             means.append(np.nanmean(values) if np.isfinite(values).any() else np.nan)
         told = found.of(name).loc[measure, "mean"]
         assert told == pytest.approx(np.mean(means), rel=1e-5, nan_ok=True)  # files have six digits
@@ -81,7 +102,7 @@ def test_copies_of_training_pieces_stand_out_from_real_ones(found, folders):
         for name in RUNS
         if name in ("real", "basic", "markov")
     }
-    notes = np.mean([len(piece) for piece in whole(folders, "markov")])
+    notes = np.mean([len(piece) for piece in counted(folders, "markov")])
     assert copied["markov"] > notes / 2 > 4 * copied["real"]
     assert copied["basic"] < notes / 8
 

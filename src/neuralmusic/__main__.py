@@ -293,7 +293,7 @@ def _compare(options: argparse.Namespace) -> None:
 
     told = compare_folders(
         [options.reference, *options.sets],
-        Reading(options.time, options.pedal, length_of(options.seconds)),
+        Reading(options.time, options.pedal, (length_of(options.seconds),)),
         options.training,
         options.out,
         options.json,

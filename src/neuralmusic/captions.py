@@ -123,9 +123,8 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "Differences from the real pieces, measure by measure",
         "Each row is a measure, each dot a model: how far the mean over its pieces lies from that"
         " over the real ones, in standard deviations of the real pieces, with 95 % intervals. What"
-        " lies on the line is as in real music. A triangle is farther off than the axis goes, by"
-        " the number beside it. What copies the training set lies right of the line in the two last"
-        " rows.",
+        " lies on the line is as in real music. What copies the training set lies right of the line"
+        " in the two last rows.",
     ),
     "measures_agree": (
         "Which measures agree",

@@ -90,14 +90,15 @@ def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
         rows=rows,
         footnotes=[
             f"In brackets: 95 % intervals from {found.resamples} resamples of pieces, and over"
-            " seeds where a model has several. Bold: the nearest to the real pieces."
-            f" {TIE}: not told from the nearest. {DIFFERS}: differs from the real pieces. Both by"
-            f" p values below {LEVEL:g}, corrected for the number of comparisons of the experiment"
-            " (Benjamini and Yekutieli).",
+            " seeds where a model has several. Bold: the nearest to the real pieces, if any"
+            f" is. {TIE}: not told from the nearest. {DIFFERS}: differs from the real pieces. Both"
+            f" by p values below {LEVEL:g}, corrected for the number of comparisons of the"
+            " experiment (Benjamini and Yekutieli).",
             f"`{found.reference}`: the mean of all real pieces; its overlap and Fréchet distance"
             " are those of one half of them against the other.",
             folders_footnote(folders),
-            f"Pieces measured: {sizes}.",
+            f"Pieces measured: {sizes}. Each sample is cut to the length of one of the real pieces,"
+            " so that nothing differs by length alone.",
             f"Empty cells: in no piece, or too few, {', '.join(unmeasured)} can be measured."
             if unmeasured
             else "",
@@ -119,7 +120,7 @@ def _marked(
 ) -> list[str]:
     """The cells of a row with the nearest in bold, and those not told from it marked."""
     known = {name: score for name, score in scores.items() if np.isfinite(score)}
-    if not known:
+    if len(set(known.values())) < 2:  # no model, or none that is nearer than another
         return cells
     best = min(known, key=lambda name: known[name])
     of = found.pairs[found.pairs["measure"] == measure]

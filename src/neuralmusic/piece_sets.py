@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ class Reading:
 
     time: str = "seconds"  # or "beats"
     sustain_pedal: bool = False
-    cut_seconds: float = np.inf  # pieces are cut to this length
+    cut_seconds: Sequence[float] = (np.inf,)  # lengths that the files are cut to, in turn
 
 
 def read_sets(
@@ -97,7 +98,11 @@ def read_sets(
     """
     files = {name: _files_of(Path(folder)) for name, folder in folders.items()}
     # All in one go, since starting processes takes as long as reading hundreds of files.
-    items = [(folders[name], file) for name, of in files.items() for file in of]
+    items = [
+        (folders[name], file, cut)
+        for name, of in files.items()
+        for file, cut in zip(of, cycle(reading.cut_seconds), strict=False)
+    ]
     answers = isolated_map(partial(_read, reading), items, workers, SECONDS_A_FILE)
     sets = {}
     for name, of in files.items():
@@ -133,7 +138,8 @@ def _files_of(folder: Path) -> list[str]:
 
 def stored_set(name: str, notes: Path, reading: Reading) -> PieceSet:
     """The set of a dataset that the workflow has converted; in beats its bars are taken as 4/4."""
-    pieces = {file: piece.cut(reading.cut_seconds) for file, piece in load_notes(notes).items()}
+    cuts = zip(load_notes(notes).items(), cycle(reading.cut_seconds), strict=False)
+    pieces = {file: piece.cut(cut) for (file, piece), cut in cuts}
     bars = {file: Bars.of([]) for file in pieces} if reading.time == "beats" else None
     return piece_set(name, pieces, bars)
 
@@ -149,13 +155,14 @@ def with_originality(pieces: PieceSet, training: PieceSet) -> PieceSet:
 
 
 def _read(
-    reading: Reading, item: tuple[Path, str]
+    reading: Reading, item: tuple[Path, str, float]
 ) -> tuple[NoteList, dict[str, float | np.ndarray]]:
     """One file, read and measured in a process of its own."""
-    path = item[0] / item[1]
+    folder, file, cut_seconds = item
+    path = folder / file
     piece = read_midi(path, reading.time, reading.sustain_pedal, allow_empty=True)
     bars = read_bars(path) if reading.time == "beats" else None
-    piece = piece.cut(reading.cut_seconds)
+    piece = piece.cut(cut_seconds)
     return piece, measure_piece(piece, bars)
 
 

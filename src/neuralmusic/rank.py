@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from neuralmusic.compare import REAL, read_csv
 from neuralmusic.comparison_frames import frames_of, write_frames
@@ -20,8 +22,10 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
 
     The training pieces, as the representation has them, are what the samples may have copied; a
     real piece of the test split says what a piece that was never trained on shares with them.
-    Samples shorter than the experiment's minimum are left out, as from all tables. Raises
-    InputError naming a sample that cannot be read.
+    Samples shorter than the experiment's minimum are left out, as from all tables. Of the others
+    each is cut to the length of a real piece, in turn: most real pieces are shorter than samples,
+    and would differ by that alone in all that grows with length, such as notes and used pitches.
+    Raises InputError naming a sample that cannot be read.
     """
     (experiment,) = params["experiments"]
     own = params["experiments"][experiment]
@@ -29,11 +33,14 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
     folder = Path(results) / "samples" / experiment
 
     models = [model for model in own["models"] if model != REAL]
-    runs = [REAL, *(run for model in models for run in own["runs"][model])]
-    read = read_sets({run: folder / run for run in runs}, Reading(params["time"]))
+    runs = [run for model in models for run in own["runs"][model]]
 
-    def measured(run: str) -> PieceSet:
-        found = read[run]
+    def read(names: Sequence[str], lengths: Sequence[float] = (np.inf,)) -> dict[str, PieceSet]:
+        reading = Reading(params["time"], cut_seconds=lengths)
+        found = read_sets({name: folder / name for name in names}, reading)
+        return {name: whole(name, of) for name, of in found.items()}
+
+    def whole(run: str, found: PieceSet) -> PieceSet:
         if found.rejected:
             file, reason = next(iter(found.rejected.items()))
             raise InputError(f"{folder / run / file}: {reason}; delete {folder / run}, run again")
@@ -44,8 +51,11 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
         ]
         return with_originality(found.select(long_enough), learned)
 
-    sets = {model: [measured(run) for run in own["runs"][model]] for model in models}
-    found = compare_sets(measured(REAL), sets, own["seed"], own["resamples"])
+    real = read([REAL])[REAL]
+    lengths = [piece.length_seconds for piece in real.pieces]
+    made = read(runs, lengths or (np.inf,))
+    sets = {model: [made[run] for run in own["runs"][model]] for model in models}
+    found = compare_sets(real, sets, own["seed"], own["resamples"])
     write_frames(frames_of(found), out)
 
 

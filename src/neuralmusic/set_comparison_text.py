@@ -9,17 +9,19 @@ import numpy as np
 from neuralmusic.comparison_frames import decimals, heading, rejected_frame
 from neuralmusic.estimate import Estimate
 from neuralmusic.listing import aligned
+from neuralmusic.piece_sets import PieceSet
 from neuralmusic.rejected import by_kind
 from neuralmusic.set_comparison import SetComparison
 from neuralmusic.significance import LEVEL
 
 SIGNIFICANT = "*"
+EVEN_LENGTHS = 1.25  # how many times as long pieces may be without a warning
 
 
 def as_terminal(found: SetComparison) -> str:
     """The comparison in words and aligned columns."""
     reference = found.reference
-    parts = [_sizes(found), _ranking(found)]
+    parts = [_sizes(found), _lengths(found), _ranking(found)]
     for name in found.sets:
         parts.append(_measures(found, name))
     parts.append(
@@ -40,6 +42,25 @@ def _sizes(found: SetComparison) -> str:
         for name, runs in found.sets.items()
     ]
     return aligned(lines, (10, 60, 30))
+
+
+def _lengths(found: SetComparison) -> str:
+    """A warning of each set whose pieces are not about as long as those of the reference."""
+    reference = _median_length(found.reference)
+    lines = []
+    for name, runs in found.sets.items():
+        ratios = [_median_length(run) / reference for run in runs] if reference else []
+        if ratios and not 1 / EVEN_LENGTHS <= np.median(ratios) <= EVEN_LENGTHS:
+            lines.append(
+                f"{name}: pieces {np.median(ratios):.2g} times as long as those of"
+                f" {found.reference.name} (medians). What grows with length, such as notes, used"
+                " pitches and repetition, differs for that alone: --seconds cuts all pieces."
+            )
+    return "\n".join(lines)
+
+
+def _median_length(pieces: PieceSet) -> float:
+    return float(np.median([piece.length_seconds for piece in pieces.pieces] or [0.0]))
 
 
 def _ranking(found: SetComparison) -> str:

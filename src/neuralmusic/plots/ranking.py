@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from neuralmusic.compare import FLOOR
 from neuralmusic.comparison_frames import FARNESS, Frames, heading, read_frames
@@ -18,7 +18,8 @@ from neuralmusic.plots.run import DASHED, DOTTED, REMARK, Run, say
 from neuralmusic.set_comparison import FRECHET
 
 REFERENCE = "#222222"
-FAR = 2.0  # deviations: what lies farther off is drawn at the edge, and told
+NEAR = 2.0  # deviations, up to which the axis of differences is linear
+TICKS = (1, 2, 5, 10, 20, 50, 100, 1000)
 DIVERSITY = "diversity_sd"
 LEAST_MODELS = 3  # of which a rank correlation says anything
 
@@ -99,18 +100,31 @@ def _place(standing: pd.Series) -> str:
     return f"{standing['set']} (place {places})"
 
 
-def _interval(axes: Axes, row: pd.Series, column: str, place: float, colour: str) -> None:
+def _interval(
+    axes: Axes, row: pd.Series, column: str, place: float, colour: str, size: float = 5
+) -> None:
     """A dot with its 95 % interval; nothing where it is undefined."""
     value, low, high = (row[name] for name in (column, f"{column}_ci_low", f"{column}_ci_high"))
     if not np.isfinite(value):
         return
     if np.isfinite(low):
-        axes.plot([low, high], [place] * 2, color=colour, linewidth=1.6, solid_capstyle="butt")
-    axes.plot(value, place, "o", color=colour, markersize=5, markeredgecolor="white")
+        axes.plot([low, high], [place] * 2, color=colour, linewidth=1.5, solid_capstyle="butt")
+    axes.plot(
+        value,
+        place,
+        "o",
+        color=colour,
+        markersize=size,
+        markeredgecolor="white",
+        markeredgewidth=size / 8,
+    )
 
 
 def differences(frames: Frames, colours: Mapping[str, str], title: str) -> Figure:
-    """One row a measure: how far each set's mean lies from the reference's, in its deviations."""
+    """One row a measure: how far each set's mean lies from the reference's, in its deviations.
+
+    Beyond `NEAR` the axis is logarithmic: some measures differ tenfold more than others.
+    """
     by_set = {name: frames.of(name) for name in frames.names}
     measures = [
         measure
@@ -118,7 +132,7 @@ def differences(frames: Frames, colours: Mapping[str, str], title: str) -> Figur
         if any(np.isfinite(of.loc[measure, "difference_sd"]) for of in by_set.values())
     ]
     step = 0.8 / max(1, len(by_set))
-    figure = Figure(figsize=(8.6, 1.6 + (0.2 + 0.09 * len(by_set)) * max(1, len(measures))))
+    figure = Figure(figsize=(8.6, 1.6 + (0.14 + 0.065 * len(by_set)) * max(1, len(measures))))
     axes = figure.subplots()
     figure.suptitle(title, x=0.01, ha="left")
     if not measures:
@@ -128,17 +142,22 @@ def differences(frames: Frames, colours: Mapping[str, str], title: str) -> Figur
     for at, (name, rows) in enumerate(by_set.items()):
         for row, measure in enumerate(measures):
             place = row - 0.4 + (at + 0.5) * step
-            _difference(axes, rows.loc[measure], place, colours[name])
+            _interval(axes, rows.loc[measure], "difference_sd", place, colours[name], size=3.6)
     for row in range(1, len(measures), 2):
         axes.axhspan(row - 0.5, row + 0.5, color="#f4f4f4", zorder=0, linewidth=0)
     axes.axvline(0, color=REFERENCE, linewidth=1.0, zorder=1)
     axes.set_yticks(range(len(measures)), [heading(measure) for measure in measures])
     axes.set_ylim(len(measures) - 0.5, -0.5)
-    axes.set_xlim(-FAR * 1.18, FAR * 1.18)
+    axes.set_xscale("symlog", linthresh=NEAR, linscale=1)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    limit = 1.1 * max(NEAR, *np.abs(axes.get_xlim()))
+    axes.set_xticks([0, *(sign * at for at in TICKS if at < limit for sign in (-1, 1))])
+    axes.set_xlim(-limit, limit)
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(
-        f"mean less that of {frames.reference}, in standard deviations of its pieces"
-        " (triangles: farther, by the number beside)"
+        f"mean less that of {frames.reference}, in standard deviations of its pieces:"
+        f" linear to {NEAR:g}, then logarithmic"
     )
     handles = [
         Line2D([], [], color=colours[name], marker="o", markeredgecolor="white", label=name)
@@ -146,22 +165,6 @@ def differences(frames: Frames, colours: Mapping[str, str], title: str) -> Figur
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(handles)))
     return figure
-
-
-def _difference(axes: Axes, row: pd.Series, place: float, colour: str) -> None:
-    value = row["difference_sd"]
-    if not np.isfinite(value):
-        return
-    if abs(value) <= FAR:
-        edges = np.clip([row["difference_sd_ci_low"], row["difference_sd_ci_high"]], -FAR, FAR)
-        if np.isfinite(edges).all():
-            axes.plot(edges, [place] * 2, color=colour, linewidth=1.3, solid_capstyle="butt")
-        axes.plot(value, place, "o", color=colour, markersize=3.6, markeredgewidth=0)
-        return
-    side = np.sign(value)
-    axes.plot(side * FAR, place, ">" if side > 0 else "<", color=colour, markersize=4.5)
-    write = partial(axes.text, va="center", fontsize=6, color=colour)
-    write(side * FAR * 1.03, place, f"{value:+.1f}", ha="left" if side > 0 else "right")
 
 
 def agreement(frames: Frames, title: str) -> Figure:
