@@ -30,12 +30,16 @@ def commit_all(checkout: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """This interpreter's tools on the path, and a git author, whatever the machine has."""
+    """This interpreter's tools on the path, and a git author, whatever the machine has.
+
+    Python writes its bytecode there, as on most machines, whatever these tests run under.
+    """
     tools = Path(sys.executable).parent
     names = {
         f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
-    return {**os.environ, **names, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **names, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
 
 
 def run(command: list[str], folder: Path, check: bool = True) -> str:
