@@ -77,6 +77,20 @@ def test_marks_are_what_the_frames_say(results):
                 assert cell.startswith("**") == (is_told_apart and known.get(name) == nearest)
 
 
+def test_models_that_do_not_beat_the_floor_are_named(results, tmp_path):
+    page = (results / "tables/measures.md").read_text(encoding="utf-8")
+    assert "Fréchet distance: Worse than the floor `markov` or not told from it" in page
+    assert page.partition("so not beating it: ")[2].splitlines()[0] == "far."
+    write_ranking(tmp_path / "results", "monophonic", {n: SETS[n] for n in SETS if n != "far"})
+    tabulate("measures", params(["near", "markov"]), tmp_path / "results")
+    page = (tmp_path / "results/tables/measures.md").read_text(encoding="utf-8")
+    assert "Fréchet distance: Every model beats the floor `markov`." in page
+    write_ranking(tmp_path / "bare", "monophonic", {n: SETS[n] for n in SETS if n != "markov"})
+    tabulate("measures", params(["near", "far"]), tmp_path / "bare")
+    page = (tmp_path / "bare/tables/measures.md").read_text(encoding="utf-8")
+    assert "The floor `markov` was not run" in page
+
+
 def test_what_cannot_be_measured_is_told(results, tmp_path):
     shown = rows(results)
     assert "grooving similarity" not in shown  # these pieces have no bars

@@ -80,7 +80,7 @@ def distance_to_real(params: Mapping[str, Any], results: Path) -> Table:
                     interval_footnote(experiment_params(params, experiment)["resamples"]),
                     seeds_footnote(comparison.trainings),
                     folders_footnote(comparison.folders),
-                    *(f"{name}: {floor_footnote(of)}" for name, of in rankings.items()),
+                    *(f"{name}: {floor_footnote(of.not_beating)}" for name, of in rankings.items()),
                     half_against_half(comparison),
                     sizes_footnote(comparison),
                     *(

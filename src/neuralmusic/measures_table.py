@@ -13,7 +13,7 @@ from neuralmusic.compare import FLOOR
 from neuralmusic.comparison_frames import FARNESS, Frames, decimals, heading, read_frames
 from neuralmusic.set_comparison import FRECHET
 from neuralmusic.significance import LEVEL
-from neuralmusic.table_text import TIE, Page, Table, folders_footnote, number
+from neuralmusic.table_text import TIE, Page, Table, floor_footnote, folders_footnote, number
 
 DIFFERS = "≠"  # as `page.cell` knows it
 OF_STANDING = {FRECHET: ("Fréchet distance", 2), "diversity_sd": ("diversity, sd", 2)}
@@ -96,6 +96,7 @@ def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
             " experiment (Benjamini and Yekutieli).",
             f"`{found.reference}`: the mean of all real pieces; its overlap and Fréchet distance"
             " are those of one half of them against the other.",
+            f"By the Fréchet distance: {floor_footnote(_not_beating(found))}",
             folders_footnote(folders),
             f"Pieces measured: {sizes}. Each sample is cut to the length of one of the real pieces,"
             " so that nothing differs by length alone.",
@@ -104,6 +105,18 @@ def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
             else "",
         ],
     )
+
+
+def _not_beating(found: Frames) -> list[str] | None:
+    """The models that are not significantly nearer than the floor; None without a floor."""
+    if FLOOR not in found.names:
+        return None
+    of = found.pairs[(found.pairs["measure"] == FRECHET) & (found.pairs["p_corrected"] < LEVEL)]
+    beaten_by = {
+        *of.loc[(of["second"] == FLOOR) & (of["farther_by"] < 0), "first"],
+        *of.loc[(of["first"] == FLOOR) & (of["farther_by"] > 0), "second"],
+    }
+    return [name for name in found.names if name != FLOOR and name not in beaten_by]
 
 
 def _cell(row: pd.Series, column: str, places: int) -> str:

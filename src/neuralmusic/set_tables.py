@@ -121,7 +121,7 @@ def _page(
             interval_footnote(experiment_params(params, comparison.experiment)["resamples"]),
             seeds_footnote(comparison.trainings),
             folders_footnote(comparison.folders),
-            floor_footnote(ranking),
+            floor_footnote(ranking.not_beating),
             *measured.notes,
             sizes_footnote(comparison),
             source_footnote(name, comparison.experiment),

@@ -107,13 +107,13 @@ def rank(scores: Mapping[str, Estimate]) -> Ranking:
     return Ranking(best, ties, [n for n in others if excludes_zero(models[n] - floor) != -1])
 
 
-def floor_footnote(ranking: Ranking) -> str:
-    """Which models do not beat the floor."""
-    if ranking.not_beating is None:
+def floor_footnote(not_beating: Sequence[str] | None) -> str:
+    """Which models do not beat the floor; None where it was not run or measured."""
+    if not_beating is None:
         return f"The floor `{FLOOR}` was not run, so that nothing is said about beating it."
-    if not ranking.not_beating:
+    if not not_beating:
         return f"Every model beats the floor `{FLOOR}`."
-    names = ", ".join(ranking.not_beating)
+    names = ", ".join(not_beating)
     return f"Worse than the floor `{FLOOR}` or not told from it, so not beating it: {names}."
 
 

@@ -129,7 +129,7 @@ def heldout_nll(params: Mapping[str, Any], results: Path) -> Table:
                 footnotes=[
                     interval_footnote(own["resamples"]).replace("the real", "the test"),
                     seeds_footnote(heldout.runs),
-                    floor_footnote(ranking),
+                    floor_footnote(ranking.not_beating),
                     no_likelihood_footnote(folders),
                     f"Test pieces: {len(heldout.pieces)}, whole, of any length."
                     if heldout.runs
@@ -197,7 +197,7 @@ def sample_character(params: Mapping[str, Any], results: Path) -> Table:
                     "A piece without a note has no lowest or highest pitch and no mean note, one"
                     " of a single onset no inter-onset interval: they are not in those means.",
                     *[
-                        f"{heading}: {floor_footnote(rankings[measure])}"
+                        f"{heading}: {floor_footnote(rankings[measure].not_beating)}"
                         for measure, (heading, _) in CHARACTER_HEADINGS.items()
                     ],
                     *dict.fromkeys(
