@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import false_discovery_control, norm
-from scipy.stats import t as student
+from scipy.special import ndtr, stdtr
 
 from neuralmusic.estimate import Estimate
 
@@ -33,9 +32,9 @@ def p_value(difference: Estimate) -> float:
         return 1.0 if abs(difference.value) <= 1e-12 else 0.0
     beyond = abs(difference.value) / error
     if difference.seeds_freedom is None or not seeds > 0:
-        return float(2 * norm.sf(beyond))
+        return float(2 * ndtr(-beyond))
     freedom = difference.seeds_freedom * (variance / seeds) ** 2
-    return float(2 * student.sf(beyond, freedom))
+    return float(2 * stdtr(freedom, -beyond))
 
 
 def corrected(p_values: Sequence[float]) -> list[float]:
@@ -44,6 +43,8 @@ def corrected(p_values: Sequence[float]) -> list[float]:
     The expected share of false discoveries among those below a level is at most that level,
     however the measures depend on each other.
     """
+    from scipy.stats import false_discovery_control  # a second to load, for those who correct
+
     p = np.array(p_values, np.float64)
     known = np.isfinite(p)
     if known.any():
