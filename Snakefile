@@ -1,6 +1,7 @@
 # The whole graph, from a source of music to the report: `snakemake --cores all`.
 # Each file of workflow/rules is one stage of the line; params.yaml holds every number.
 import os
+import re
 import sys
 from pathlib import Path
 

@@ -128,5 +128,5 @@ def agree(found: torch.Tensor, expected: torch.Tensor) -> bool:
 
     A processor adds in an order of its own, of one piece in another than of several.
     """
-    rounding = 1e-5 * max(1.0, float(expected.abs().max()))
+    rounding = 1e-5 * max(1.0, float(expected.detach().abs().max()))
     return torch.allclose(found, expected, rtol=0, atol=rounding)

@@ -62,6 +62,14 @@ def test_what_a_step_is_concerns_all_that_a_model_does():
     assert not {"vocabulary.py"} & names(code_of("encode"))
 
 
+def test_an_edit_of_the_sampler_leaves_alone_what_no_model_sampled():
+    for verb in ("sample_real", "sample_folder"):
+        assert {"sampled.py", "sample_real.py", "midi_writing.py"} <= names(code_of(verb))
+        assert not {"sample.py", "likelihood.py", "vocabulary.py"} & names(code_of(verb))
+    assert not {"sample_real.py", "sample_folder.py"} & names(code_of("sample"))
+    assert {"sample.py", "sampled.py"} <= names(code_of("sample"))
+
+
 def test_an_edit_of_sampling_or_of_tables_trains_nothing():
     train = names(code_of("train", family="rnn"))
     assert {"train.py", "likelihood.py", "seeds.py"} <= train

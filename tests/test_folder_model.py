@@ -169,13 +169,31 @@ def test_a_folder_that_was_removed_is_swept_away(home, tmp_path, monkeypatch):
 
 def test_an_edit_of_how_folders_are_sampled_samples_no_model_again():
     own = {path.name for path in code_of("sample_folder", representation="melody")}
-    assert {"sample_folder.py", "midi_folder.py", "prepare.py", "sample.py", "melody.py"} <= own
+    assert {"sample_folder.py", "midi_folder.py", "prepare.py", "sample_real.py"} <= own
+    assert "melody.py" in own
     for verb in set(LISTED) - {"sample_folder"}:
         assert not {"sample_folder.py", "midi_folder.py"} & set(LISTED[verb])
 
 
-def test_reading_parameters_imports_neither_pytorch_nor_pandas():
-    """The workflow does it at every start."""
-    code = "import sys, neuralmusic.jobs, neuralmusic.config, neuralmusic.code\n"
-    code += "assert not {'torch', 'pandas'} & set(sys.modules)"
+@pytest.mark.parametrize(
+    ("modules", "unused"),
+    [
+        ("jobs config code", {"torch", "pandas"}),  # read at every start of the workflow
+        ("sample_folder sample_real", {"torch"}),
+        ("evaluate tables claims figures report rank", {"torch"}),
+    ],
+)
+def test_no_job_waits_for_a_library_that_it_does_not_use(modules, unused):
+    code = f"import sys, {', '.join(f'neuralmusic.{name}' for name in modules.split())}\n"
+    code += f"assert not {unused} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_preparing_pytorch_loads_none_of_its_compiler():
+    """A second, in every job that trains, scores or samples."""
+    code = "import sys, torch\nfrom neuralmusic.device import prepare_torch\n"
+    code += "prepare_torch({'threads': 1, 'device': 'cpu'})\n"
+    code += "assert torch.are_deterministic_algorithms_enabled()\n"
+    code += "assert not torch.is_deterministic_algorithms_warn_only_enabled()\n"
+    code += "assert 'torch._inductor' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

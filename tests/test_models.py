@@ -219,7 +219,7 @@ def test_a_model_that_is_trained_by_gradient_learns_by_heart(experiment, name, o
     if isinstance(model.vocabulary, Bits):
         pieces = [np.eye(SIZE, dtype=np.uint8)[piece] for piece in pieces]
         unknown = 2 * np.log(2)
-    optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate)
+    optimizer = torch.optim.Adam(model.parameters(), lr=training.learning_rate, fused=True)
     for epoch in range(200):
         windows = Windows(pieces, training, model.vocabulary, still, epoch)
         run_epoch(model, optimizer, windows, training, CPU)

@@ -14,7 +14,9 @@ from neuralmusic.notes import NoteList, one_per_key
 from neuralmusic.prepare import load_encoded
 from neuralmusic.representations import melody, pianoroll
 from neuralmusic.representations.decoded import Decoded
-from neuralmusic.sample import COLUMNS, END_COLUMNS, REAL, draw_primers, generate, sample
+from neuralmusic.sample import draw_primers, generate, sample
+from neuralmusic.sample_real import sample_real
+from neuralmusic.sampled import COLUMNS, END_COLUMNS, REAL
 from neuralmusic.score import score
 from neuralmusic.vocabulary import Bits, Classes, vocabulary_of
 from tests.constructed import melody as tune
@@ -336,7 +338,7 @@ def test_real_pieces_are_the_test_pieces_cut_and_decoded(experiment, tmp_path):
         experiment,
     )
     params = job(REAL, experiment, sampling={"seconds": 4.1, "max_note_seconds": 2})
-    sample(params, None, encoded, tmp_path / "out")
+    sample_real(params, encoded, tmp_path / "out")
     test = load_encoded(encoded, "test")
     found = table(tmp_path / "out")
     assert found["primer_piece"].tolist() == test.names
@@ -367,7 +369,7 @@ def test_a_real_piece_that_ends_where_it_is_cut_is_whole(tmp_path):
         parts = {part: [piece] for part in ("train", "valid", "test")}
         encoded = corpus(tmp_path / experiment, parts, experiment)
         out = tmp_path / f"{experiment}.out"
-        sample(job(REAL, experiment, sampling={"seconds": 4}), None, encoded, out)
+        sample_real(job(REAL, experiment, sampling={"seconds": 4}), encoded, out)
         assert table(out)["stuck_notes"].tolist() == [0], experiment
 
 

@@ -14,8 +14,9 @@ from neuralmusic.midi import read_midi
 from neuralmusic.midi_folder import files_of, fingerprint
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList
-from neuralmusic.sample import COLUMNS, END_COLUMNS, REAL, sample
 from neuralmusic.sample_folder import sample_folder
+from neuralmusic.sample_real import sample_real
+from neuralmusic.sampled import COLUMNS, END_COLUMNS, REAL
 from tests.constructed import melody as tune
 from tests.constructed import random_piece
 from tests.edited import with_folder
@@ -53,7 +54,7 @@ def test_a_file_comes_out_as_the_same_piece_does_among_the_real_ones(experiment,
     given = parameters(home, experiment)
     given["sampling"] |= changed
     ours = sampled(given, tmp_path / "ours")
-    sample(job(REAL, experiment, sampling=changed), None, encoded, tmp_path / "real")
+    sample_real(job(REAL, experiment, sampling=changed), encoded, tmp_path / "real")
     found = contents(ours)
     assert found.pop("rejected.csv") == b"file,reason\n"
     assert found == contents(tmp_path / "real")

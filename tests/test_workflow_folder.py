@@ -18,6 +18,7 @@ from tests.recorded import (
     NOTHING,
     THEIR_FILES,
     THEIRS,
+    assert_all_is_done,
     of_runs,
     shown,
     tables_of,
@@ -59,12 +60,14 @@ def test_changed_files_are_sampled_again_and_nothing_is_trained(checkout):
     assert planned(checkout) == set()
     write_midi(checkout / THEIRS / "sub/new.mid", melody([60, 64, 67] * 40))
     assert planned(checkout) == MADE
+    assert "Exception" not in snakemake(checkout, "--dry-run")
+    samples = f"results/samples/{EVENTS}/{THEIRS}"
     counted = Jobs(checkout)
-    snakemake(checkout)
-    assert counted.ran() == MADE
-    files = pd.read_csv(checkout / "results/samples" / EVENTS / THEIRS / "pieces.csv")
+    snakemake(checkout, samples)
+    assert counted.ran() == of_runs(("sample",), EVENTS, [THEIRS])
+    files = pd.read_csv(checkout / samples / "pieces.csv")
     assert files["primer_piece"].tolist()[-1] == "sub/new.mid"
-    assert NOTHING in snakemake(checkout, "--dry-run")
+    assert planned(checkout) == MADE - counted.ran()
 
 
 def test_dvc_runs_what_another_folder_makes_due(checkout):
@@ -73,6 +76,7 @@ def test_dvc_runs_what_another_folder_makes_due(checkout):
     counted = Jobs(checkout)
     run(["dvc", "repro"], checkout)
     assert counted.ran() == MADE
+    assert_all_is_done(checkout)
 
 
 def test_edited_code_of_folders_samples_no_model(checkout):

@@ -88,6 +88,20 @@ def test_killed_run_goes_on_to_the_same_bytes(checkout, recorded):
     assert NOTHING in snakemake(checkout, "--dry-run")
 
 
+def test_a_record_cut_off_in_its_writing_is_written_anew(checkout):
+    """As by a kill of DVC, which truncates the file that it writes."""
+    lock = checkout / "dvc.lock"
+    recorded = lock.read_bytes()
+    for length in (0, 200):
+        lock.write_bytes(recorded[:length])
+        assert "dvc repro writes it anew" in make(checkout, "unlock")
+        assert not lock.exists()
+    counted = Jobs(checkout)
+    run(["dvc", "repro"], checkout)
+    assert counted.ran() == set()
+    assert lock.read_bytes() == recorded
+
+
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [

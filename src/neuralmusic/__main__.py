@@ -227,7 +227,11 @@ def _sample(options: argparse.Namespace) -> None:
         return
     if options.encoded is None:
         raise InputError("--encoded is needed: what to sample from is a model or the real pieces")
+    if options.model is None:
+        from neuralmusic.sample_real import sample_real
 
+        _fill(options, lambda params, out: sample_real(params, options.encoded, out))
+        return
     from neuralmusic.sample import sample
 
     _fill(options, lambda params, out: sample(params, options.model, options.encoded, out))

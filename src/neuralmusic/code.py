@@ -21,12 +21,15 @@ LISTED = {
     "train": ["train.py", "likelihood.py", "seeds.py", "vocabulary.py"],
     "sample": [
         "sample.py",
+        "sampled.py",
         "likelihood.py",
         "midi_writing.py",
         "notes.py",
         "seeds.py",
         "vocabulary.py",
     ],
+    # Without a model, of real pieces: apart, so that an edit of the sampler leaves them alone.
+    "sample_real": ["sample_real.py", "sampled.py", "midi_writing.py", "notes.py"],
     # Of a model that is a folder of MIDI files: apart, so that no other model is sampled again.
     "sample_folder": [
         "sample_folder.py",
@@ -37,7 +40,8 @@ LISTED = {
         "midi_writing.py",
         "notes.py",
         "prepare.py",
-        "sample.py",
+        "sample_real.py",
+        "sampled.py",
         "seeds.py",
     ],
     "score": ["score.py", "likelihood.py", "vocabulary.py"],

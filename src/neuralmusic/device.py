@@ -16,8 +16,9 @@ def prepare_torch(params: dict) -> torch.device:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     # A GPU lacks deterministic forms of some operations: it is told to use those that there are.
+    # `use_deterministic_algorithms` does the same, and loads the compiler, which takes a second.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=wanted != "cpu")
+    torch.set_deterministic_debug_mode("error" if wanted == "cpu" else "warn")
     try:
         return torch.empty(0, device=wanted).device
     except (RuntimeError, AssertionError) as error:

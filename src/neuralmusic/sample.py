@@ -6,65 +6,41 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import pandas as pd
 import torch
 from tqdm import tqdm
 
 from neuralmusic.checkpoint import load_model
 from neuralmusic.device import computes_in_bfloat16, prepare_torch
-from neuralmusic.files import InputError, write_csv
+from neuralmusic.files import InputError
 from neuralmusic.likelihood import gather
-from neuralmusic.midi_writing import write_midi
 from neuralmusic.models.model import Model
 from neuralmusic.prepare import load_encoded
 from neuralmusic.representations import REPRESENTATIONS
+from neuralmusic.sampled import length_steps, write_sampled
 from neuralmusic.seeds import derive
 from neuralmusic.vocabulary import Vocabulary
 
-REAL = "real"
-COLUMNS = ["file", "primer_piece", "primer_start_step", "steps", "notes", "stuck_notes"]
-# Of every note: which it is, its age when the steps ended it, whether decoding had to, whether they
-# ever did. A MIDI file may have fewer: what begins at once on one key is one note there.
-END_COLUMNS = ["file", "onset_seconds", "pitch", "age_steps", "stuck", "turned_off"]
 
+def sample(params: dict, model_folder: Path, encoded: Path, out: Path) -> None:
+    """Writes pieces of a trained model as `sampled.write_sampled` does.
 
-def sample(params: dict, model_folder: Path | None, encoded: Path, out: Path) -> None:
-    """Writes 0000.mid, 0001.mid, ..., pieces.csv, which says what each one is, and note_ends.csv.
-
-    Each piece continues a primer from a validation piece; the primer itself is not written. The
-    pseudo-model `real` has no model folder: its pieces are the test pieces, cut to length.
+    Each piece continues a primer from a validation piece; the primer itself is not written.
     """
-    sampling = params["sampling"]
-    representation = REPRESENTATIONS[params["representation"]["name"]]
-    rate = params["representation"]["steps_per_second"]
-    length = round(sampling["seconds"] * rate)
-    primers: list[np.ndarray | None]
-    if model_folder is None:
-        test = load_encoded(encoded, "test")
-        sources = [(name, 0) for name in test.names]
-        sampled, primers = test.pieces, [None] * len(test.pieces)
-    else:
-        device = prepare_torch(params)
-        model = load_model(params, model_folder, device)
-        sources, given = draw_primers(params, encoded, model.vocabulary)
-        seed = derive(params["seed"], "sample", params["experiment"], params["model"])
-        precision = params["training"]["precision"]
-        sampled = generate(
-            model, given, length, representation, rate, sampling, precision, seed, device
-        )
-        primers = list(given)
-    rows, ends = [], []
-    for index, (steps, primer, source) in enumerate(zip(sampled, primers, sources, strict=True)):
-        file = f"{index:04d}.mid"
-        steps = representation.cut(steps, length)
-        decoded = representation.decode(steps, rate, sampling["max_note_seconds"], primer)
-        write_midi(out / file, decoded.notes)
-        rows.append([file, *source, len(steps), len(decoded.notes), int(decoded.stuck.sum())])
-        which = (file, decoded.notes.onset_seconds, decoded.notes.pitch)
-        how = (decoded.age_steps, decoded.stuck.astype(int), decoded.turned_off.astype(int))
-        ends.append(pd.DataFrame(dict(zip(END_COLUMNS, (*which, *how), strict=True))))
-    write_csv(out / "pieces.csv", pd.DataFrame(rows, columns=COLUMNS))
-    write_csv(out / "note_ends.csv", pd.concat(ends))
+    device = prepare_torch(params)
+    model = load_model(params, model_folder, device)
+    sources, primers = draw_primers(params, encoded, model.vocabulary)
+    sampled = generate(
+        model,
+        primers,
+        length_steps(params),
+        REPRESENTATIONS[params["representation"]["name"]],
+        params["representation"]["steps_per_second"],
+        params["sampling"],
+        params["training"]["precision"],
+        derive(params["seed"], "sample", params["experiment"], params["model"]),
+        device,
+    )
+    write_sampled(params, zip(sampled, primers, sources, strict=True), out)
 
 
 def draw_primers(

@@ -16,6 +16,7 @@ from neuralmusic.midi import read_midi
 from neuralmusic.midi_folder import files_of
 from neuralmusic.notes import PackedPiece, writing_notes
 from neuralmusic.prepare import SECONDS_A_FILE, encode
+from neuralmusic.sample_real import sample_real
 
 PART = "test"  # the part of a split that the sampler takes for the pieces to be written
 
@@ -29,8 +30,6 @@ def sample_folder(params: dict, out: Path) -> None:
     and so do files without notes: both are what the system made.
     Raises InputError where no file can be used.
     """
-    from neuralmusic.sample import sample  # here, so that no process that reads loads PyTorch
-
     with TemporaryDirectory() as made:
         corpus = Path(made)
         reasons = _read(params, corpus)
@@ -42,7 +41,7 @@ def sample_folder(params: dict, out: Path) -> None:
         if pd.read_csv(corpus / "pieces.csv").empty:
             examples = "; ".join(f"{file}: {why}" for file, why in list(reasons.items())[:3])
             raise InputError(f"no MIDI file of {params['path']!r} can be used: {examples}")
-        sample(params, None, corpus, out)
+        sample_real(params, corpus, out)
     rejected = pd.DataFrame(sorted(reasons.items()), columns=["file", "reason"])
     write_csv(out / "rejected.csv", rejected)
 

@@ -16,6 +16,13 @@ rule samples:
         all_sets("results/samples"),
 
 
+# What is before a model that is no folder: without it Snakemake tries `sample` for folders too,
+# which have no code of a family, and prints a traceback of each.
+NO_FOLDER = (
+    "".join(f"(?!{re.escape(e)}/{m}$)" for e, m in jobs.folder_models(PARAMS)) + "[^/]+"
+)
+
+
 rule sample:
     input:
         params=lambda w: SNAPSHOTS["sample", f"{w.experiment}/{w.model}"],
@@ -31,6 +38,7 @@ rule sample:
     benchmark:
         "logs/sample/{experiment}.{model}.tsv"
     wildcard_constraints:
+        experiment=NO_FOLDER,
         model="(?!real$)[^/]+",
     threads: PARAMS["threads"]
     shell:
@@ -45,7 +53,7 @@ rule sample:
 rule sample_real:
     input:
         params=lambda w: SNAPSHOTS["sample", f"{w.experiment}/real"],
-        code=lambda w: code_of("sample", representation=representation(w)),
+        code=lambda w: code_of("sample_real", representation=representation(w)),
         encoded=encoded,
     output:
         directory("results/samples/{experiment}/real"),
