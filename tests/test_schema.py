@@ -75,9 +75,9 @@ def test_every_experiment_has_its_tables_and_figures():
 def test_the_schema_has_what_sampling_reads():
     """`sampling[...]`, wherever samples are drawn and decoded."""
     read = set()
-    for file in ("sample.py", "vocabulary.py"):
+    for file in ("sample.py", "sampled.py", "vocabulary.py"):
         text = (Path(config.__file__).parent / file).read_text(encoding="utf-8")
-        read |= set(re.findall(r'sampling\["(\w+)"\]', text))
+        read |= set(re.findall(r'sampling(?:"\])?\["(\w+)"\]', text))
     assert keys(DEFINITIONS["sampling"]) == read
 
 
