@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Relative, so that Snakemake's records mean the same in every checkout.
@@ -107,8 +108,16 @@ def _with_imports(file: Path, package: str, found: frozenset[Path] = frozenset()
 def _imports(file: Path, package: str) -> list[Path]:
     """The modules of a package that a file itself imports."""
     imported = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package + "."):
             parts = (node.module or "").split(".")[1:]
             imported.append(PACKAGE.joinpath(*parts).with_suffix(".py"))
     return [module for module in imported if module.exists()]
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below one; expressions, which are most of a tree, hold no import."""
+    for part in ("body", "handlers", "cases", "orelse", "finalbody"):
+        for statement in getattr(node, part, []):
+            yield statement
+            yield from _statements(statement)
