@@ -121,12 +121,3 @@ def logits_of(model: Model, *calls: torch.Tensor) -> torch.Tensor:
             logits, state = model(inputs, state)
             found.append(logits)
     return torch.cat(found, dim=1)
-
-
-def agree(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Whether logits are the same but for rounding, which grows with the largest of them.
-
-    A processor adds in an order of its own, of one piece in another than of several.
-    """
-    rounding = 1e-5 * max(1.0, float(expected.detach().abs().max()))
-    return torch.allclose(found, expected, rtol=0, atol=rounding)

@@ -20,7 +20,6 @@ from tests.entries import (
     SIZE,
     TESTED,
     WINDOW,
-    agree,
     built,
     changed_from,
     drawn,
@@ -61,7 +60,7 @@ def test_no_prediction_sees_a_later_step(experiment, name, objective):
     before = logits_of(model, inputs)
     for step in (1, 5, 9, 13):
         after = logits_of(model, changed_from(inputs, step))
-        assert agree(after[:, :step], before[:, :step])
+        assert torch.allclose(after[:, :step], before[:, :step], atol=1e-6)
         assert not torch.allclose(after[:, step], before[:, step], atol=1e-4)
 
 
@@ -78,7 +77,7 @@ def test_training_sees_no_target(experiment, name, objective):
     before = logits(inputs)
     for step in range(1, WINDOW):
         after = logits(changed_from(inputs, step))
-        assert agree(after[:, :step], before[:, :step])
+        assert torch.allclose(after[:, :step], before[:, :step], atol=1e-6)
 
 
 @each
@@ -87,7 +86,7 @@ def test_what_is_trained_is_what_predicts(experiment, name, objective):
     inputs = drawn(model, 3, WINDOW)
     trained = model.training_logits(inputs)
     predicted = logits_of(model, inputs)
-    assert agree(trained, predicted[:, -trained.shape[1] :])
+    assert torch.allclose(trained, predicted[:, -trained.shape[1] :], atol=1e-5)
 
 
 CUTS = [[1] * 20, [7, 13], [13, 7], [3, 1, 1, 9, 6], [5, 5, 5, 5], [19, 1]]
@@ -98,9 +97,10 @@ def test_any_cut_into_calls_gives_the_same_logits(experiment, name, objective):
     model = built(experiment, name, objective)
     inputs = drawn(model, 2, 20)  # longer than three windows
     whole = logits_of(model, inputs)
+    rounding = 1e-5 * max(1.0, float(whole.abs().max()))
     for cut in CUTS:
         found = logits_of(model, *inputs.split(cut, dim=1))
-        assert agree(found, whole), cut
+        assert torch.allclose(found, whole, atol=rounding), cut
 
 
 @each
@@ -108,8 +108,14 @@ def test_pieces_of_a_batch_do_not_touch(experiment, name, objective):
     model = built(experiment, name, objective)
     inputs = drawn(model, 4, 12)
     whole = logits_of(model, inputs)
+    # A processor adds one piece in another order than four.
+    rounding = 1e-5 * max(1.0, float(whole.abs().max()))
     for piece in range(4):
-        assert agree(logits_of(model, inputs[piece : piece + 1])[0], whole[piece])
+        alone = logits_of(model, inputs[piece : piece + 1])[0]
+        assert torch.allclose(alone, whole[piece], atol=rounding)
+        among_others = other(inputs)
+        among_others[piece] = inputs[piece]
+        assert torch.allclose(logits_of(model, among_others)[piece], whole[piece], atol=1e-6)
 
 
 @pytest.mark.skipif(not cpu_knows_bfloat16(), reason="needs a processor with bfloat16")
@@ -155,7 +161,7 @@ def test_the_thesis_objective_predicts_from_one_window(experiment, name, objecti
     padded = torch.cat([start, inputs], dim=1)
     with torch.no_grad():
         expected = [model.next_logits(padded[:, at : at + WINDOW]) for at in range(20)]
-    assert agree(logits_of(model, inputs), torch.stack(expected, 1))
+    assert torch.allclose(logits_of(model, inputs), torch.stack(expected, 1), atol=1e-6)
     changed = inputs.clone()
     changed[:, 8] = other(changed[:, 8])
     after, before = logits_of(model, changed), logits_of(model, inputs)
