@@ -8,20 +8,51 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import yaml
+
+from neuralmusic.config import PARAMS, merge
 
 ROOT = Path(__file__).parent.parent
 
 
-def fresh_checkout(target: Path) -> Path:
-    """A git repository at `target` with the files of the working tree, committed."""
+def fresh_checkout(target: Path, params: dict | None = None) -> Path:
+    """A git repository at `target` with the files of the working tree, committed.
+
+    With other parameters than those of the working tree, where they are given.
+    """
     listed = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], ROOT)
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target / name)
+    if params is not None:
+        write_params(target, params)
     run(["git", "init", "-q"], target)
     commit_all(target)
     return target
+
+
+def write_params(project: Path, params: dict) -> None:
+    """Writes the params.yaml of a project."""
+    text = yaml.safe_dump(params, sort_keys=False)
+    (project / PARAMS).write_text(text, encoding="utf-8")
+
+
+def read_params(project: Path) -> dict:
+    return yaml.safe_load((project / PARAMS).read_text(encoding="utf-8"))
+
+
+def change_params(project: Path, changes: Any) -> None:
+    """Replaces what is named in the params.yaml of a project, nested dicts key by key."""
+    write_params(project, merge(read_params(project), changes))
+
+
+def remove_model(project: Path, experiment: str, model: str) -> None:
+    params = read_params(project)
+    del params["experiments"][experiment]["models"][model]
+    write_params(project, params)
 
 
 def commit_all(checkout: Path) -> None:
@@ -65,13 +96,6 @@ def planned(checkout: Path) -> set[str]:
     """The jobs that a run would execute, named as those of `Jobs.ran`."""
     said = snakemake(checkout, "--dry-run")
     return set(re.findall(r"^ +benchmark: logs/(\S+)\.tsv$", said, re.MULTILINE))
-
-
-def edit(path: Path, old: str, new: str, after: str = "") -> None:
-    """Replaces the first place of a text that comes after another one."""
-    head, found, text = path.read_text().partition(after) if after else ("", "", path.read_text())
-    assert old in text, f"{old!r} is not in {path} after {after!r}"
-    path.write_text(head + found + text.replace(old, new, 1))
 
 
 class Jobs:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
+from typing import Any
 
 from neuralmusic import jobs
 from neuralmusic.midi_writing import write_midi
-from tests.checkout import commit_all, edit, fresh_checkout, run, snakemake
+from tests.checkout import commit_all, fresh_checkout, run, snakemake
 from tests.constructed import drawn
+from tests.tiny import RAW
 
 # A model or two of an experiment are enough to see which jobs run.
 MODELS = {
@@ -27,13 +30,7 @@ FIGURES = {
 # The folder of MIDI files that stands beside the models of EVENTS: its files, one of them bad.
 THEIRS, THEIR_FILES, BAD_FILE = "theirs", 5, "sub/text.mid"
 NOTHING = "Nothing to be done"
-DROPOUT = ("basic: {family: rnn,", "basic: {family: rnn, dropout: 0.1,")
-# A change of one model, by experiment.
-CHANGES = {
-    "monophonic": ("emb", ("emb: {family: rnn,", "emb: {family: rnn, dropout: 0.1,")),
-    EVENTS: ("basic", DROPOUT),
-    ATTENTION: ("s2h2", ("s2h2: {family: decoder,", "s2h2: {family: decoder, dropout: 0.1,")),
-}
+CHANGED = {"monophonic": "emb", EVENTS: "basic", ATTENTION: "s2h2"}  # a model to change in each
 
 
 def make(checkout: Path, target: str, check: bool = True) -> str:
@@ -84,17 +81,29 @@ def of_model(experiment: str, model: str) -> set[str]:
     return own | tables_of(*touched) | shown(*touched)
 
 
-def with_few_models(params: Path) -> None:
-    """Leaves the models of MODELS in each experiment."""
-    experiment, kept = "", []
-    for line in params.read_text().splitlines():
-        if line.startswith("  ") and line.strip(" :") in MODELS:
-            experiment = line.strip(" :")
-        name = line.strip().split(":")[0]
-        is_other = "{family: " in line and name not in MODELS[experiment]
-        if not is_other and not line.strip().startswith("models: {"):  # a scale's, of one of them
-            kept.append(line)
-    params.write_text("\n".join(kept) + "\n")
+def dropout_of(experiment: str, model: str) -> dict:
+    """A change of one model's hyperparameter."""
+    return {"experiments": {experiment: {"models": {model: {"dropout": 0.1}}}}}
+
+
+def of_scale(experiment: str, **changed: Any) -> dict:
+    """A change of an experiment at the scale that the run is of."""
+    return {"scales": {"smoke": {"experiments": {experiment: changed}}}}
+
+
+def few_models() -> dict:
+    """The tests' parameters at the smoke scale, with the models of MODELS and the folder."""
+    params = copy.deepcopy(RAW) | {"scale": "smoke"}
+    for name, kept in MODELS.items():
+        own = params["experiments"][name]
+        if "models" in own:
+            own["models"] = {model: own["models"][model] for model in kept}
+    models = params["experiments"][EVENTS]["models"]
+    params["experiments"][EVENTS]["models"] = {
+        THEIRS: {"family": "folder", "path": THEIRS},
+        **models,
+    }
+    return params
 
 
 def with_few_figures(checkout: Path) -> None:
@@ -109,16 +118,11 @@ def with_a_folder(checkout: Path) -> None:
         write_midi(checkout / THEIRS / f"{index}.mid", piece)
     (checkout / THEIRS / BAD_FILE).parent.mkdir()
     (checkout / THEIRS / BAD_FILE).write_text("this is no music")
-    models = "    models:\n"
-    entry = f"      {THEIRS}: {{family: folder, path: {THEIRS}}}\n"
-    edit(checkout / "params.yaml", models, models + entry, after=f"  {EVENTS}:")
 
 
 def record(checkout: Path) -> None:
     """Makes a checkout with a whole smoke run, recorded and committed."""
-    fresh_checkout(checkout)
-    edit(checkout / "params.yaml", "scale: default", "scale: smoke")
-    with_few_models(checkout / "params.yaml")
+    fresh_checkout(checkout, few_models())
     with_few_figures(checkout)
     with_a_folder(checkout)
     snakemake(checkout)

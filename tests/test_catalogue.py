@@ -1,15 +1,14 @@
 """The datasets of params.yaml: their list, and every experiment on any of them."""
 
-import shutil
-
 import pytest
 import yaml
 
 from neuralmusic import config, jobs
 from neuralmusic.__main__ import main
+from neuralmusic.config import merge
 from neuralmusic.datasets import DATASETS
 from neuralmusic.files import InputError
-from tests.tiny import PARAMS, RAW, ROOT, SCHEMA
+from tests.tiny import PARAMS, RAW, ROOT, SCHEMA, write_project
 
 # The list.
 
@@ -17,10 +16,7 @@ from tests.tiny import PARAMS, RAW, ROOT, SCHEMA
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for path in (config.PARAMS, config.SCHEMA):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / path, tmp_path / path)
-    return tmp_path
+    return write_project(tmp_path)
 
 
 def test_the_list_has_every_dataset_and_whether_it_is_here(project, capsys):
@@ -29,10 +25,7 @@ def test_the_list_has_every_dataset_and_whether_it_is_here(project, capsys):
     (project / "data/raw/asap").mkdir()  # not whole
     (project / ".downloads").mkdir()
     (project / ".downloads/jsb-chorales-quarter.json").write_text("")
-    params = project / "params.yaml"
-    text = params.read_text()
-    assert '    source: giantmidi\n    path: ""' in text
-    params.write_text(text.replace('giantmidi\n    path: ""', f"giantmidi\n    path: {project}"))
+    write_project(project, merge(RAW, {"datasets": {"giantmidi": {"path": str(project)}}}))
     assert main(["datasets"]) == 0
     said = capsys.readouterr().out
     rows = {line.split()[0]: line for line in said.splitlines() if line and line[0] != " "}

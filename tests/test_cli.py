@@ -2,11 +2,9 @@
 
 import copy
 import json
-import shutil
 
 import pandas as pd
 import pytest
-import yaml
 
 from neuralmusic import config, jobs
 from neuralmusic.__main__ import VERBS, main
@@ -19,13 +17,13 @@ from tests.tiny import (
     EXPERIMENTS,
     PARAMS,
     RAW,
-    ROOT,
     SAMPLED_ANEW,
     TRAINED,
     contents,
     corpus,
     job,
     untrained,
+    write_project,
 )
 
 NO_JOBS = ("compare", "sweep", "datasets", "measures")  # which have no parameters of a job
@@ -184,13 +182,10 @@ def test_a_bug_is_not_dressed_up_as_the_users_fault(tmp_path, monkeypatch):
 
 
 def test_sweep_deletes_what_params_no_longer_has(tmp_path, monkeypatch, capsys):
-    for path in (config.PARAMS, config.SCHEMA):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / path, tmp_path / path)
     raw = copy.deepcopy(RAW)
     gone = list(raw["experiments"]["monophonic"]["models"])[-1]
     del raw["experiments"]["monophonic"]["models"][gone]
-    (tmp_path / config.PARAMS).write_text(yaml.safe_dump(raw, sort_keys=False))
+    write_project(tmp_path, raw)
     kept = [copied for _, copied in jobs.all_jobs(PARAMS).values() if f"/{gone}/" not in copied]
     swept = [f"results/{folder}/monophonic/{gone}/a" for folder in jobs.MODEL_FOLDERS.values()]
     for name in [*kept, *swept]:

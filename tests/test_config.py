@@ -265,8 +265,8 @@ def test_a_corpus_that_two_experiments_want_otherwise_is_refused(changed):
         two_of_one_corpus(**changed)
     )
     raw = two_of_one_corpus()
-    raw["scales"]["thesis"]["experiments"]["second"] = {"representation": changed}
-    assert "scales.thesis.experiments.second.representation: monophonic has" in told(raw)
+    raw["scales"]["smoke"]["experiments"]["second"] = {"representation": changed}
+    assert "scales.smoke.experiments.second.representation: monophonic has" in told(raw)
     other_name = two_of_one_corpus(**changed)
     other_name["experiments"]["second"]["dataset"] = "bach_chorales"
     config.resolve(other_name, SCHEMA)

@@ -14,7 +14,7 @@ from neuralmusic.__main__ import main
 from neuralmusic.describe import describe, description, parameters_of, read_tempos
 from neuralmusic.files import InputError
 from tests.described import PARAMETERS, PIECES, midi, write_corpus
-from tests.tiny import PARAMS, ROOT, contents
+from tests.tiny import PARAMS, contents, write_project
 
 
 @pytest.fixture
@@ -52,9 +52,7 @@ def test_a_raw_file_that_is_gone_costs_its_tempo_alone(tmp_path):
 @pytest.fixture
 def project(here) -> Path:
     """A folder with the project's parameters, and a small corpus as one of its datasets."""
-    for path in (config.PARAMS, config.SCHEMA):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ROOT / path, path)
+    write_project(here)
     write_corpus(Path("data"), "bach_chorales")
     return here
 

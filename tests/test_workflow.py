@@ -7,18 +7,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.checkout import Jobs, edit, planned, run, snakemake
+from tests.checkout import Jobs, change_params, planned, remove_model, run, snakemake
 from tests.recorded import (
     ATTENTION,
-    CHANGES,
+    CHANGED,
     EVENTS,
     GRAMMAR,
     MODELS,
     NOTHING,
     assert_all_is_done,
+    dropout_of,
     make,
     of_model,
     of_runs,
+    of_scale,
     runs_of,
     shown,
     tables_of,
@@ -37,8 +39,8 @@ def test_second_run_and_a_comment_execute_nothing(checkout):
 
 
 def test_changed_hyperparameter_executes_that_model(checkout):
-    model, change = CHANGES["monophonic"]
-    edit(checkout / "params.yaml", *change, after="  monophonic:")
+    model = CHANGED["monophonic"]
+    change_params(checkout, dropout_of("monophonic", model))
     expected = of_model("monophonic", model)
     # What Snakemake plans is what DVC executes: the tests of other changes run nothing.
     assert planned(checkout) == expected
@@ -50,13 +52,12 @@ def test_changed_hyperparameter_executes_that_model(checkout):
 
 @pytest.mark.parametrize("experiment", [EVENTS, ATTENTION])
 def test_changed_hyperparameter_plans_that_model(checkout, experiment):
-    model, change = CHANGES[experiment]
-    edit(checkout / "params.yaml", *change, after=f"  {experiment}:")
-    assert planned(checkout) == of_model(experiment, model)
+    change_params(checkout, dropout_of(experiment, CHANGED[experiment]))
+    assert planned(checkout) == of_model(experiment, CHANGED[experiment])
 
 
 def test_changed_sampling_trains_nothing(checkout):
-    edit(checkout / "params.yaml", "grammar: true", "grammar: true\n      temperature: 0.9")
+    change_params(checkout, {"experiments": {GRAMMAR: {"sampling": {"temperature": 0.9}}}})
     runs = [own for model in MODELS[GRAMMAR] for own in runs_of(GRAMMAR, model)]
     own = of_runs(("sample", "evaluate"), GRAMMAR, runs) | {f"rank/{GRAMMAR}"}
     tables = tables_of(GRAMMAR) - {"tabulate/heldout_nll", "tabulate/training"}
@@ -64,19 +65,16 @@ def test_changed_sampling_trains_nothing(checkout):
 
 
 def test_another_seed_executes_its_own_jobs_only(checkout):
-    params = checkout / "params.yaml"
-    recorded = params.read_text()
     compared = tables_of(EVENTS, GRAMMAR)
     compared |= {f"rank/{EVENTS}", f"rank/{GRAMMAR}"}
     inputs = ("samples", "metrics", "models", "probes", "rankings", "notes")
     compared |= shown(EVENTS, GRAMMAR, inputs=inputs)
-    edit(params, "seeds: 2", "seeds: 3", after="scales:")
+    change_params(checkout, of_scale(EVENTS, seeds=3))
     new = of_runs(("train", "score", "sample", "evaluate"), EVENTS, ["basic.3"])
     new |= of_runs(("sample", "evaluate"), GRAMMAR, ["basic.3"])
     assert planned(checkout) == new | compared
     # With one the less, nothing is made but what compares them, and the other is swept away.
-    params.write_text(recorded)
-    edit(params, "seeds: 2", "seeds: 1", after="scales:")
+    change_params(checkout, of_scale(EVENTS, seeds=1))
     assert planned(checkout) == compared
     assert len(list((checkout / "results").glob("*/*/basic.2"))) == 6
     make(checkout, "sweep")
@@ -109,7 +107,7 @@ def test_edited_code_trains_what_it_makes_only(checkout):
 
 
 def test_removed_model_leaves_every_table(checkout):
-    edit(checkout / "params.yaml", "      emb: ", "      # emb: ")
+    remove_model(checkout, "monophonic", "emb")
     counted = Jobs(checkout)
     snakemake(checkout)
     assert counted.ran() == tables_of("monophonic") | shown("monophonic") | {"rank/monophonic"}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from neuralmusic.midi_writing import write_midi
-from tests.checkout import Jobs, edit, planned, run, snakemake
+from tests.checkout import Jobs, change_params, planned, remove_model, run, snakemake
 from tests.constructed import melody
 from tests.recorded import (
     BAD_FILE,
@@ -72,7 +72,8 @@ def test_changed_files_are_sampled_again_and_nothing_is_trained(checkout):
 
 def test_dvc_knows_what_another_folder_makes_due(checkout):
     shutil.copytree(checkout / THEIRS, checkout / "others")
-    edit(checkout / "params.yaml", f"path: {THEIRS}", "path: others")
+    others = {"models": {THEIRS: {"path": "others"}}}
+    change_params(checkout, {"experiments": {EVENTS: others}})
     assert planned(checkout) == MADE
     said = run(["dvc", "status", "--json"], checkout)
     changed = json.loads(said)["samples"]
@@ -97,7 +98,7 @@ def test_a_folder_without_files_is_named_before_anything_runs(checkout, left):
 
 
 def test_a_removed_folder_leaves_every_table(checkout):
-    edit(checkout / "params.yaml", f"      {THEIRS}: ", f"      # {THEIRS}: ")
+    remove_model(checkout, EVENTS, THEIRS)
     due = tables_of(EVENTS, GRAMMAR) | {f"rank/{EVENTS}"}
     due |= shown(EVENTS, inputs=("samples", "metrics", "models", "rankings", "notes"))
     assert planned(checkout) == due

@@ -13,13 +13,22 @@ import pandas as pd
 import pytest
 
 from tests.check_reproducible import digests
-from tests.checkout import Jobs, commit_all, edit, environment, planned, run, snakemake
+from tests.checkout import (
+    Jobs,
+    change_params,
+    commit_all,
+    environment,
+    planned,
+    run,
+    snakemake,
+)
 from tests.recorded import (
-    DROPOUT,
+    EVENTS,
     GRAMMAR,
     MODELS,
     NOTHING,
     assert_all_is_done,
+    dropout_of,
     make,
     of_model,
     runs_of,
@@ -28,8 +37,12 @@ from tests.recorded import (
 PIANOROLL = "polyphonic_pianoroll"
 
 
+def of_monophonic(**changed) -> dict:
+    return {"experiments": {"monophonic": changed}}
+
+
 def test_record_refuses_while_jobs_are_due(checkout):
-    edit(checkout / "params.yaml", *DROPOUT)
+    change_params(checkout, dropout_of(EVENTS, "basic"))
     lock = (checkout / "dvc.lock").read_bytes()
     said = make(checkout, "record", check=False)
     assert "jobs are due" in said
@@ -54,7 +67,7 @@ def test_clone_pulls_and_goes_on(checkout, tmp_path):
     make(clone, "pull")
     assert_all_is_done(clone)
     assert digests(clone) == digests(checkout)
-    edit(clone / "params.yaml", "markov, smoothing: 1.0", "markov, smoothing: 2.0")
+    change_params(clone, of_monophonic(models={"markov": {"smoothing": 2.0}}))
     assert planned(clone) == of_model("monophonic", "markov")
 
 
@@ -103,16 +116,17 @@ def test_a_record_cut_off_in_its_writing_is_written_anew(checkout):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "named"),
+    ("changed", "named"),
     [
-        ("      epochs: 7", "      epoch: 30", "experiments.monophonic.training.epoch"),
-        ("basic: {family: rnn", "basic: {family: rnnn", "rnnn"),
-        ("dataset: ryans_mammoth", "dataset: ryans", "'ryans'"),
-        ("collection: ryansMammoth", "collection: ryansMamoth", "ryansMamoth"),
+        (of_monophonic(training={"epoch": 30}), "experiments.monophonic.training.epoch"),
+        (of_monophonic(models={"emb": {"family": "rnnn"}}), "rnnn"),
+        (of_monophonic(dataset="ryans"), "'ryans'"),
+        ({"datasets": {"ryans_mammoth": {"collection": "ryansMamoth"}}}, "ryansMamoth"),
     ],
+    ids=["key", "family", "dataset", "collection"],
 )
-def test_wrong_parameter_is_named(checkout, old, new, named):
-    edit(checkout / "params.yaml", old, new)
+def test_wrong_parameter_is_named(checkout, changed, named):
+    change_params(checkout, changed)
     said = snakemake(checkout, check=False)
     assert named in said
     assert NOTHING not in said
@@ -131,16 +145,13 @@ def test_folder_with_bad_files(checkout, tmp_path):
     (music / "text.mid").write_text("this is no music")
     empty = tmp_path / "empty"
     empty.mkdir()
-    params = checkout / "params.yaml"
-    edit(params, "dataset: ryans_mammoth", "dataset: folder")
+    change_params(checkout, of_monophonic(dataset="folder"))
     for path, named in ((empty, str(empty)), (tmp_path / "none", "none")):
-        text = params.read_text()
-        edit(params, 'path: ""', f"path: {path}", after="source: folder")
+        change_params(checkout, {"datasets": {"folder": {"path": str(path)}}})
         said = snakemake(checkout, "data", check=False)
         assert named in said
         assert not (checkout / "data/notes/folder").exists()
-        params.write_text(text)
-    edit(params, 'path: ""', f"path: {music}", after="source: folder")
+    change_params(checkout, {"datasets": {"folder": {"path": str(music)}}})
     snakemake(checkout, "data")
     rejected = pd.read_csv(checkout / "data/notes/folder/rejected.csv")
     assert rejected["file"].tolist() == ["text.mid"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,18 +21,22 @@ from neuralmusic.notes import NoteList, save_notes
 from neuralmusic.prepare import encode
 from neuralmusic.representations import REPRESENTATIONS, melody
 from neuralmusic.vocabulary import vocabulary_of
+from tests.registered import with_registered
 
 torch.set_num_threads(1)  # the tests run beside others
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / config.SCHEMA
-RAW = yaml.safe_load((ROOT / config.PARAMS).read_text(encoding="utf-8"))
+PARAMS_FILE = ROOT / "tests" / config.PARAMS
+# Without what its anchors share, so that a test can change one of them.
+RAW = json.loads(json.dumps(yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))))
+RAW = with_registered(RAW, SCHEMA)
 PARAMS = config.resolve(copy.deepcopy(RAW), SCHEMA)
 EXPERIMENTS = PARAMS["experiments"]
 # Those that train their models, and those that sample another's.
 TRAINED = [name for name, own in EXPERIMENTS.items() if not own["weights_of"]]
 SAMPLED_ANEW = [name for name in EXPERIMENTS if name not in TRAINED]
-# Every trained model of params.yaml, whichever there are: ("monophonic", "basic"), ...
+# Every trained model of the parameters: ("monophonic", "basic"), ...
 ENTRIES = [(e, model) for e in TRAINED for model in EXPERIMENTS[e]["models"]]
 GRID = 8  # steps a second of the tunes below
 
@@ -66,7 +71,7 @@ def job(
     sampling: Mapping[str, Any] | None = None,
     **changed: Any,
 ) -> dict:
-    """The parameters of a job of a model of params.yaml, or of `real`, shrunk."""
+    """The parameters of a job of a model, or of `real`, shrunk."""
     own = jobs.model_parameters(PARAMS, experiment, model, "sample")
     few = {"pieces": 3, "seconds": 4, "primer_steps": 6}
     few = {key: value for key, value in few.items() if key in own["sampling"]}
@@ -122,6 +127,16 @@ def untrained(params: dict, folder: Path) -> Path:
     """A model folder with first weights, as if training had ended at once."""
     torch.manual_seed(7)
     save_weights(folder / "weights.safetensors", build_model(params).state_dict())
+    return folder
+
+
+def write_project(folder: Path, raw: Mapping[str, Any] = RAW) -> Path:
+    """What the commands read in a project's folder: the parameters and their schema."""
+    for path in (config.PARAMS, config.SCHEMA):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(SCHEMA, folder / config.SCHEMA)
+    text = yaml.safe_dump(dict(raw), sort_keys=False)
+    (folder / config.PARAMS).write_text(text, encoding="utf-8")
     return folder
 
 
