@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -101,8 +102,8 @@ def dead_process() -> int:
     return process.pid
 
 
-def leftover(folder: Path, pid: int | str) -> Path:
-    left = folder / f".output.{pid}.part"
+def leftover(folder: Path, pid: int | str, name: str = "output", host: str = files.HOST) -> Path:
+    left = folder / f".{name}.{host}.{pid}.part"
     left.mkdir(parents=True)
     (left / "half.txt").write_text("half")
     return left
@@ -112,13 +113,135 @@ def test_leftovers_of_dead_processes_are_swept_and_of_living_ones_not(tmp_path):
     dead = leftover(tmp_path, dead_process())
     own = leftover(tmp_path, os.getpid())  # process numbers recur in containers
     kept = [leftover(tmp_path, os.getppid()), leftover(tmp_path, "note")]
-    other = tmp_path / f".other.{dead.name.split('.')[-2]}.part"
-    other.mkdir()
     with writing_folder(tmp_path / "output") as folder:
         assert not dead.exists()
         assert names(folder) == []
     assert not own.exists()
-    assert all(left.exists() for left in [*kept, other])
+    assert all(left.exists() for left in kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("other", files.HOST),
+        ("output.2", files.HOST),  # another run of the same model
+        (f"output.{files.HOST}", files.HOST),
+        ("output", "elsewhere-01234567"),  # whose process of that number may be alive
+        ("output", f"2.{files.HOST}"),
+    ],
+)
+def test_what_another_output_or_another_host_has_is_left_alone(name, host, tmp_path):
+    left = leftover(tmp_path, dead_process(), name, host)
+    with writing_folder(tmp_path / "output"):
+        assert len(names(tmp_path)) == 2
+    assert contents(left) == {"half.txt": b"half"}
+
+
+@pytest.mark.parametrize("name", ["basic", "a*[b]", "é" * 127, "long" * 60 + "name.mid.xz"])
+def test_any_name_that_a_file_can_have_is_written_and_swept(name, tmp_path):
+    script = (
+        "import os, sys; from pathlib import Path; from neuralmusic.files import writing_folder\n"
+        "with writing_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'half').write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / name)], check=False)
+    (left,) = names(tmp_path)
+    assert left.startswith(".") and left.endswith(".part") and files.HOST in left
+    with writing(tmp_path / name) as file:
+        file.write("whole")
+    assert names(tmp_path) == [name]
+
+
+def test_a_host_is_this_machine_and_its_container(monkeypatch):
+    assert files._host() == files.HOST
+    places = {
+        "of the host": {"ns": files.HOSTS_PROCESSES, "machine-id": "m"},
+        "of another": {"ns": files.HOSTS_PROCESSES, "machine-id": "n"},
+        "of a container": {"ns": "pid:[1]", "boot_id": "b"},
+        "of another container": {"ns": "pid:[2]", "boot_id": "b"},
+        "of the same on another host": {"ns": "pid:[1]", "boot_id": "c"},
+        "of a system without": {},
+    }
+    found = set()
+    for place in places.values():
+
+        def read(path, place=place, **given):
+            at = "ns" if "ns" in path.parts else path.name
+            if at not in place:
+                raise FileNotFoundError
+            return place[at]
+
+        monkeypatch.setattr(files.Path, "readlink", read)
+        monkeypatch.setattr(files.Path, "read_text", read)
+        found.add(files._host())
+    assert len(found) == len(places)
+    assert all("." not in host and "/" not in host for host in found)
+
+
+@both
+def test_what_was_deleted_while_it_was_written_is_an_error(write, tmp_path):
+    path = tmp_path / "output"
+    with write(path) as file:
+        file.write("old")
+    with pytest.raises(InputError, match=r"cannot write .*/output: .* deleted"), write(path) as _:
+        (beside,) = tmp_path.glob(".output.*.part")
+        if beside.is_dir():
+            shutil.rmtree(beside)
+            write_text(beside / "written/later.txt", "which makes the folder again")
+        else:
+            beside.unlink()
+    assert text_of(path) == "old"
+    assert names(tmp_path) == ["output"]
+
+
+def test_a_file_that_is_gone_from_a_folder_before_its_end_is_an_error(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"cannot write .*/output: 1\.txt was deleted"),
+        writing_folder(tmp_path / "output") as folder,
+    ):
+        for index in range(3):
+            write_text(folder / f"{index}.txt", "text")
+        (folder / "1.txt").unlink()
+    assert names(tmp_path) == []
+
+
+def test_a_kill_at_any_call_leaves_no_part_of_a_folder_under_its_name(tmp_path):
+    """Every call that changes a folder is the last one in turn; then the next writing is whole."""
+    script = """
+import os, sys
+from pathlib import Path
+from neuralmusic.files import writing_folder
+left, path = int(sys.argv[1]), Path(sys.argv[2])
+def counted(event, arguments):
+    global left
+    if event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"):
+        left -= 1
+        if left < 0:
+            os._exit(9)
+with writing_folder(path) as folder:
+    sys.addaudithook(counted)
+    for name in "abc":
+        (folder / name).write_text("new")
+"""
+    old, new = (dict.fromkeys("abc", text) for text in (b"old", b"new"))
+    seen = set()
+    for calls in range(20):
+        home = tmp_path / str(calls)
+        with writing_folder(home / "output") as folder:
+            for name, text in old.items():
+                (folder / name).write_bytes(text)
+        code = subprocess.run(
+            [sys.executable, "-c", script, str(calls), str(home / "output")], check=False
+        ).returncode
+        found = contents(home / "output")
+        assert found in (old, new, {})
+        seen.add((code, *found.values()))
+        with writing_folder(home / "output") as folder:
+            assert contents(home / "output") == (found or old)  # what was moved aside is back
+        assert names(home) == ["output"]
+        if not code:
+            break
+    assert seen == {(9, *old.values()), (9,), (9, *new.values()), (0, *new.values())}
 
 
 def test_another_users_process_stops_nothing(tmp_path, monkeypatch):
