@@ -8,7 +8,7 @@ MODELS ?= basic
 FILES ?= 20000
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-CONFIG := $(if $(SCALE)$(DATASET),--config $(if $(SCALE),scale=$(SCALE)) $(if $(DATASET),dataset=$(DATASET)))
+CONFIG := $(if $(SCALE)$(DATASET),--config $(if $(SCALE),'scale=$(SCALE)') $(if $(DATASET),'dataset=$(DATASET)'))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 

@@ -1,8 +1,11 @@
 # The whole graph, from a source of music to the report: `snakemake --cores all`.
 # Each file of workflow/rules is one stage of the line; params.yaml holds every number.
+import atexit
 import os
 import re
+import shlex
 import sys
+import time
 from pathlib import Path
 
 SRC = Path(workflow.basedir) / "src"
@@ -13,20 +16,20 @@ os.environ["PYTHONPATH"] = str(SRC)
 from neuralmusic import config as configuration
 from neuralmusic import jobs
 from neuralmusic.code import code_of
+from neuralmusic.failures import print_failures
 from neuralmusic.files import InputError
-
-
-configfile: "params.yaml"
-
+from neuralmusic.primers import check_encoded, longest_primers
 
 try:
-    PARAMS = configuration.resolve(config)
+    # Not by `configfile`, to which 1e-3 is a word; `config` has what --config says.
+    PARAMS = configuration.load(changes=config)
     SNAPSHOTS = jobs.write_snapshots(PARAMS)
+    check_encoded(PARAMS, SNAPSHOTS)
 except InputError as error:
-    raise WorkflowError(str(error))
+    sys.exit(f"snakemake: {error}")  # and not WorkflowError, after which more would be printed
 
 EXPERIMENTS = PARAMS["experiments"]
-RUN = f"{sys.executable} -m neuralmusic"
+RUN = f"{shlex.quote(sys.executable)} -m neuralmusic"
 
 
 # Snakemake limits how many jobs begin in a second by a timer at every look it takes at the graph;
@@ -34,6 +37,14 @@ RUN = f"{sys.executable} -m neuralmusic"
 onstart:
     if workflow.local_exec and workflow.scheduler:
         workflow.scheduler.job_rate_limiter = None
+
+
+STARTED = time.time()
+
+
+# The last lines that a user sees, after those of Snakemake.
+onerror:
+    atexit.register(print_failures, Path("logs"), STARTED)
 
 
 wildcard_constraints:

@@ -1,7 +1,6 @@
 """params.yaml: what is in force, and errors that name the key."""
 
 import copy
-import re
 
 import pytest
 import yaml
@@ -10,7 +9,7 @@ from neuralmusic import config, jobs
 from neuralmusic.files import InputError
 from neuralmusic.models import MODELS
 from neuralmusic.train import Training
-from tests.tiny import RAW, SCHEMA
+from tests.tiny import RAW, SCHEMA, write_project
 
 DESCRIBED = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 DEFINITIONS = DESCRIBED["$defs"]
@@ -187,15 +186,16 @@ UNFIT = [  # experiment, key of its sampling, value
 
 @pytest.mark.parametrize(("experiment", "key", "value"), UNFIT)
 def test_sampling_that_means_nothing_for_a_representation_is_named(experiment, key, value):
-    wrong = complaint(f"experiments.{experiment}.sampling.{key}", value)
-    of_model = r"experiments\.{}\.models\.\w+\.sampling\.{}: means nothing for the representation"
-    assert re.search(of_model.format(experiment, key), wrong)
+    path = f"experiments.{experiment}.sampling.{key}"
+    (said,) = complaint(path, value).splitlines()[1:]  # once, whoever has the experiment's models
+    assert said.startswith(f"  {path}: means nothing for the representation ")
     raw = copy.deepcopy(RAW)
     sampling = (
         raw["scales"]["smoke"]["experiments"].setdefault(experiment, {}).setdefault("sampling", {})
     )
     sampling[key] = value
-    assert f"scales.smoke.experiments.{experiment}.models." in told(raw)
+    (said,) = told(raw).splitlines()[1:]
+    assert said.startswith(f"  scales.smoke.{path}: means nothing")
 
 
 @pytest.mark.parametrize(
@@ -210,17 +210,16 @@ def test_it_is_named_of_the_one_model_that_has_it(experiment, key, value):
 
 def test_a_range_of_semitones_that_ends_before_it_begins_is_named():
     """There would be none to draw, at the first batch of a training."""
-    wrong = complaint("experiments.polyphonic_pianoroll.training.transpose_semitones", [6, -5])
-    assert re.search(
-        r"polyphonic_pianoroll\.(models\.\w+\.)?training\.transpose_semitones: ", wrong
-    )
+    path = "experiments.polyphonic_pianoroll.training.transpose_semitones"
+    (said,) = complaint(path, [6, -5]).splitlines()[1:]
+    assert said.startswith(f"  {path}: from 6 to -5 is no range")
 
 
 @pytest.mark.parametrize("experiment", ["monophonic", "polyphonic_pianoroll"])
 def test_a_bound_that_cuts_every_piece_short_is_named(experiment):
     """Steps of a fixed length have no need of one; of events, 20 a second may be wanted."""
     wrong = complaint(f"experiments.{experiment}.representation.steps_per_second", 200)
-    assert re.search(rf"{experiment}\.models\.\w+\.sampling\.max_steps_per_second: 100 ", wrong)
+    assert f"  experiments.{experiment}.sampling.max_steps_per_second: 100 would cut" in wrong
     raw = raw_with("experiments.polyphonic_events.sampling.max_steps_per_second", 20)
     config.resolve(raw, SCHEMA)
 
@@ -371,11 +370,65 @@ def test_several_faults_are_told_at_once():
         config.resolve(raw, SCHEMA)
 
 
+# Names, which are parts of commands and of files' names.
+
+NO_NAMES = ["x$(touch f)", "two words", "a/b", "..", "a.b", "-x", "_x", "Ä", "a\n", "", "a" * 65]
+
+
+@pytest.mark.parametrize("name", [*NO_NAMES, "real"])
+@pytest.mark.parametrize("section", ["datasets", "experiments", "experiments.monophonic.models"])
+def test_what_can_be_no_name_is_named(section, name):
+    raw = copy.deepcopy(RAW)
+    entries = raw
+    for key in section.split("."):
+        entries = entries[key]
+    entries[name] = next(iter(entries.values()))
+    (said,) = told(raw).splitlines()[1:]
+    assert said.startswith(f"  {section}: {name!r} can be no name; ")
+
+
+def test_a_name_that_only_a_scale_has_is_a_name_too():
+    raw = copy.deepcopy(RAW)
+    raw["scales"]["smoke"]["datasets"]["$(touch f)"] = RAW["datasets"]["folder"]
+    assert "  scales.smoke.datasets: '$(touch f)' can be no name; " in told(raw)
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "1.e-3", "+.1e-2", "0.001", "1.0e-3"])
+def test_a_number_is_read_however_it_is_written(text, tmp_path):
+    """YAML 1.1 takes 1e-3 for a word."""
+    project = write_project(tmp_path, raw_with("experiments.monophonic.training.learning_rate", 7))
+    path = project / config.PARAMS
+    path.write_text(path.read_text().replace("learning_rate: 7", f"learning_rate: {text}"))
+    training = config.load(path, SCHEMA)["experiments"]["monophonic"]["training"]
+    assert training["learning_rate"] == 0.001 and type(training["learning_rate"]) is float
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "1e-3"])
+def test_what_is_no_number_is_named(value):
+    path = "experiments.monophonic.training.learning_rate"
+    assert f"  {path}: {value!r} is not of type 'number'" in complaint(path, value)
+
+
+def test_a_count_is_a_whole_number():
+    path = "experiments.monophonic.training.epochs"
+    assert f"  {path}: 7.0 is not of type 'integer'" in complaint(path, 7.0)
+
+
+def test_changes_of_one_run_are_in_force(tmp_path):
+    """As of `snakemake --config scale=smoke`."""
+    path = write_project(tmp_path) / config.PARAMS
+    found = config.load(path, SCHEMA, changes={"scale": "smoke", "dataset": "asap"})
+    assert found == config.resolve(RAW | {"scale": "smoke", "dataset": "asap"}, SCHEMA)
+
+
 def test_files_that_hold_no_parameters(tmp_path):
     path = tmp_path / "params.yaml"
     with pytest.raises(InputError, match=r"params\.yaml: No such file"):
         config.load(path, SCHEMA)
-    for text in ("", "- a\n- b\n", "a: [\n"):
-        path.write_text(text)
+    for content in (b"", b"- a\n- b\n", b"a: [\n", b"a: \xff\n"):
+        path.write_bytes(content)
         with pytest.raises(InputError, match=r"params\.yaml"):
             config.load(path, SCHEMA)

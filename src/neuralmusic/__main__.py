@@ -75,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         notes="from convert",
         splits="from split",
         out="data/encoded/DATASET.REPRESENTATION",
+    ).add_argument(
+        "--primer-steps", type=int, default=0, help="which a validation piece has to have"
     )
     verb(
         "train",
@@ -206,8 +208,13 @@ def _describe(options: argparse.Namespace) -> None:
 
 def _encode(options: argparse.Namespace) -> None:
     from neuralmusic.prepare import encode
+    from neuralmusic.primers import check_primers
 
-    _fill(options, lambda params, out: encode(params, options.notes, options.splits, out))
+    def make(params: dict, out: Path) -> None:
+        encode(params, options.notes, options.splits, out)
+        check_primers(out, options.primer_steps, options.out.name)
+
+    _fill(options, make)
 
 
 def _train(options: argparse.Namespace) -> None:

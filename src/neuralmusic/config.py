@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import difflib
+import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +18,37 @@ from neuralmusic.midi_folder import FOLDER
 
 PARAMS = Path("params.yaml")
 SCHEMA = Path("workflow/schemas/params.yaml")
+NAME = "one has letters from a to z, digits and _, of which _ is not the first; `real` is taken"
 DATASET_KEYS = ("source", "time", "sustain_pedal")
 MODEL_KEYS = ("family", "training", "sampling")
 FLOOR = "markov"  # what tables hold every model against, known by its name
 
 
-def load(path: Path = PARAMS, schema: Path = SCHEMA) -> dict:
-    """The parameters of a file, resolved: see `resolve`."""
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1, but for numbers with an exponent, which it takes for words: 1e-3, 1.5e3."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def load(
+    path: Path = PARAMS, schema: Path = SCHEMA, changes: Mapping[str, Any] | None = None
+) -> dict:
+    """The parameters of a file, with `changes` in place of what they name, resolved: see `resolve`.
+
+    Raises InputError where the file cannot be read or is no YAML.
+    """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no valid YAML: {error}") from error
-    return resolve(raw, schema)
+    return resolve(merge(raw, dict(changes)) if changes else raw, schema)
 
 
 def resolve(raw: dict, schema_path: Path = SCHEMA) -> dict:
@@ -116,6 +136,12 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
             if found := _problems(common, part, f"{path}.families.{family}"):
                 problems += found
                 wrong.add(family)  # named once, and not for each model of the family
+        usable = {}  # sections, whether as they are models could have them
+        for section in ("training", "sampling"):
+            named = params["experiments"][name].get(section, {})
+            found = _wrong_section(section, experiment, experiment[section], named, schema, path)
+            problems += found
+            usable[section] = not found
         models = {}
         for model, entry in experiment["models"].items():
             own = {key: value for key, value in entry.items() if key not in MODEL_KEYS}
@@ -131,23 +157,32 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
                     problems += _unfit_for_folder(model, entry, f"{path}.models.{model}")
                 continue
             for section in ("training", "sampling"):
-                whole[section] = merge(experiment[section], entry.get(section, {}))
-                part, where = (
-                    _part(schema, definitions[section]),
-                    f"{path}.models.{model}.{section}",
-                )
-                if found := _problems(whole[section], part, where):
-                    problems += found
-                elif section == "training":
-                    problems += _no_range(whole[section]["transpose_semitones"], where)
-                else:
-                    problems += _unfit(whole[section], representation, where)
+                named = entry.get(section, {})
+                whole[section] = merge(experiment[section], named)
+                if usable[section] and section in entry:
+                    where = f"{path}.models.{model}"
+                    problems += _wrong_section(
+                        section, experiment, whole[section], named, schema, where
+                    )
             models[model] = whole
         if experiment["weights_of"] and not models:
             problems.append(f"{path}.weights_of: {base} has no model that can be sampled")
         experiments[name] = {**experiment, "models": models}
     _raise(problems)
     return {**params, "experiments": experiments}
+
+
+def _wrong_section(
+    section: str, experiment: dict, in_force: Any, named: Any, schema: dict, path: str
+) -> list[str]:
+    """What is wrong with a training or sampling in force, because of what is `named` there."""
+    where = f"{path}.{section}"
+    if found := _problems(in_force, _part(schema, schema["$defs"][section]), where):
+        return found
+    if section == "training":
+        return _no_range(in_force["transpose_semitones"], where)
+    unfit = _unfit(in_force, experiment["representation"])
+    return [f"{where}.{key}: {why}" for key, why in unfit.items() if key in named]
 
 
 def _no_range(semitones: list[int], path: str) -> list[str]:
@@ -160,8 +195,8 @@ def _no_range(semitones: list[int], path: str) -> list[str]:
     ]
 
 
-def _unfit(sampling: dict, representation: dict, path: str) -> list[str]:
-    """What is set of the sampling that does not go with the representation."""
+def _unfit(sampling: dict, representation: dict) -> dict[str, str]:
+    """What is set of the sampling that does not go with the representation, and why."""
     # Written out and not asked of the registry: reading parameters must not import PyTorch.
     name, rate = representation["name"], representation["steps_per_second"]
     unfit = {
@@ -170,16 +205,16 @@ def _unfit(sampling: dict, representation: dict, path: str) -> list[str]:
         "threshold": name != "pianoroll" and sampling["threshold"] is not None,
         "grammar": name != "events" and sampling["grammar"],
     }
-    problems = [
-        f"{path}.{key}: means nothing for the representation {name}"
+    problems = {
+        key: f"means nothing for the representation {name}"
         for key, is_set in unfit.items()
         if is_set
-    ]
+    }
     most = sampling["max_steps_per_second"]
     if name != "events" and most < rate:
-        problems.append(
-            f"{path}.max_steps_per_second: {most} would cut every piece short, since the"
-            f" representation has {rate} steps per second"
+        problems["max_steps_per_second"] = (
+            f"{most} would cut every piece short, since the representation has {rate} steps per"
+            " second"
         )
     return problems
 
@@ -196,6 +231,23 @@ def _unfit_for_folder(model: str, entry: dict, path: str) -> list[str]:
     return problems
 
 
+def _is_number(_: Any, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    """Not 7.0, with which nothing can be counted."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_number}
+    ),
+)
+
+
 def _part(schema: dict, part: dict) -> dict:
     return {**part, "$defs": schema["$defs"]}
 
@@ -203,15 +255,17 @@ def _part(schema: dict, part: dict) -> dict:
 def _problems(value: Any, schema: dict, prefix: str) -> list[str]:
     """What a schema finds wrong with a value, each with the path of the parameter."""
     found = []
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
+    for error in _Validator(schema).iter_errors(value):
         path = ".".join([prefix.rstrip("."), *map(str, error.absolute_path)]).strip(".")
         if error.validator == "additionalProperties":
             known = list(error.schema.get("properties", {}))
             for key in sorted(set(error.instance) - set(known)):
                 found.append(f"{path}.{key}: unknown parameter".lstrip(".") + _guess(key, known))
+        elif "propertyNames" in error.absolute_schema_path:
+            found.append(f"{path}: {error.instance!r} can be no name; {NAME}")
         else:
             found.append(f"{path or 'params.yaml'}: {error.message}")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _guess(key: str, known: list[str]) -> str:

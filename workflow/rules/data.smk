@@ -33,10 +33,10 @@ rule fetch:
     threads: workflow.cores
     shell:
         "{RUN} fetch"
-        " --params {input.params}"
+        " --params {input.params:q}"
         " --workers {threads}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule convert:
@@ -53,11 +53,11 @@ rule convert:
     threads: workflow.cores
     shell:
         "{RUN} convert"
-        " --params {input.params}"
-        " --raw {input.raw}"
+        " --params {input.params:q}"
+        " --raw {input.raw:q}"
         " --workers {threads}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule split:
@@ -73,10 +73,10 @@ rule split:
         "logs/split/{dataset}.tsv"
     shell:
         "{RUN} split"
-        " --params {input.params}"
-        " --notes {input.notes}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --params {input.params:q}"
+        " --notes {input.notes:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule encode:
@@ -91,10 +91,16 @@ rule encode:
         "logs/encode/{dataset}.{representation}.log",
     benchmark:
         "logs/encode/{dataset}.{representation}.tsv"
+    params:
+        # A function of the input, which Snakemake keeps no record of: another length makes none due.
+        primer_steps=lambda w, input: longest_primers(PARAMS)[
+            f"{w.dataset}.{w.representation}"
+        ],
     shell:
         "{RUN} encode"
-        " --params {input.params}"
-        " --notes {input.notes}"
-        " --splits {input.splits}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --params {input.params:q}"
+        " --notes {input.notes:q}"
+        " --splits {input.splits:q}"
+        " --primer-steps {params.primer_steps}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"

@@ -70,11 +70,11 @@ rule train:
         checkpoint=".checkpoints/{experiment}.{model}.pt",
     shell:
         "{RUN} train"
-        " --params {input.params}"
-        " --encoded {input.encoded}"
-        " --checkpoint {params.checkpoint}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --params {input.params:q}"
+        " --encoded {input.encoded:q}"
+        " --checkpoint {params.checkpoint:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule score:
@@ -92,11 +92,11 @@ rule score:
     threads: PARAMS["threads"]
     shell:
         "{RUN} score"
-        " --params {input.params}"
-        " --model {input.model}"
-        " --encoded {input.encoded}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --params {input.params:q}"
+        " --model {input.model:q}"
+        " --encoded {input.encoded:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule probe:
@@ -116,8 +116,8 @@ rule probe:
     threads: PARAMS["threads"]
     shell:
         "{RUN} probe"
-        " --params {input.params}"
-        " --model {input.model}"
-        " --encoded {input.encoded}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --params {input.params:q}"
+        " --model {input.model:q}"
+        " --encoded {input.encoded:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"

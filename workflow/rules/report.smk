@@ -63,14 +63,14 @@ rule describe:
         "logs/describe/{dataset}.tsv"
     threads: workflow.cores
     shell:
-        "{RUN} describe {wildcards.dataset}"
-        " --params {input.params}"
-        " --raw {input.raw}"
-        " --notes {input.notes}"
-        " --splits {input.splits}"
+        "{RUN} describe {wildcards.dataset:q}"
+        " --params {input.params:q}"
+        " --raw {input.raw:q}"
+        " --notes {input.notes:q}"
+        " --splits {input.splits:q}"
         " --workers {threads}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule tabulate:
@@ -85,10 +85,10 @@ rule tabulate:
     benchmark:
         "logs/tabulate/{table}.tsv"
     shell:
-        "{RUN} tabulate {wildcards.table}"
-        " --params {input.params}"
+        "{RUN} tabulate {wildcards.table:q}"
+        " --params {input.params:q}"
         " --results results"
-        " 2>&1 | tee {log}"
+        " 2>&1 | tee {log:q}"
 
 
 rule judge:
@@ -107,9 +107,9 @@ rule judge:
         "logs/judge/claims.tsv"
     shell:
         "{RUN} judge"
-        " --params {input.params}"
+        " --params {input.params:q}"
         " --results results"
-        " 2>&1 | tee {log}"
+        " 2>&1 | tee {log:q}"
 
 
 rule draw:
@@ -124,11 +124,11 @@ rule draw:
     benchmark:
         "logs/draw/{figure}.tsv"
     shell:
-        "{RUN} draw {wildcards.figure}"
-        " --params {input.params}"
+        "{RUN} draw {wildcards.figure:q}"
+        " --params {input.params:q}"
         " --results results"
         " --data data"
-        " 2>&1 | tee {log}"
+        " 2>&1 | tee {log:q}"
 
 
 rule report:
@@ -147,9 +147,9 @@ rule report:
         "logs/report/report.tsv"
     shell:
         "{RUN} report"
-        " --params {input.params}"
+        " --params {input.params:q}"
         " --results results"
         " --data data"
         " --logs logs"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"

@@ -43,11 +43,11 @@ rule sample:
     threads: PARAMS["threads"]
     shell:
         "{RUN} sample"
-        " --params {input.params}"
-        " --model {input.model}"
-        " --encoded {input.encoded}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --params {input.params:q}"
+        " --model {input.model:q}"
+        " --encoded {input.encoded:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule sample_real:
@@ -63,10 +63,10 @@ rule sample_real:
         "logs/sample/{experiment}.real.tsv"
     shell:
         "{RUN} sample"
-        " --params {input.params}"
-        " --encoded {input.encoded}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --params {input.params:q}"
+        " --encoded {input.encoded:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 # A rule each: no pattern of names says which models of which experiments are folders.
@@ -89,9 +89,9 @@ for of_experiment, of_folder in jobs.folder_models(PARAMS):
             f"logs/sample/{of_experiment}.{of_folder}.tsv"
         shell:
             "{RUN} sample"
-            " --params {input.params}"
-            " --out {output}"
-            " 2>&1 | tee {log}"
+            " --params {input.params:q}"
+            " --out {output:q}"
+            " 2>&1 | tee {log:q}"
 
 
 rule evaluate:
@@ -107,10 +107,10 @@ rule evaluate:
         "logs/evaluate/{experiment}.{model}.tsv"
     shell:
         "{RUN} evaluate"
-        " --params {input.params}"
-        " --samples {input.samples}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --params {input.params:q}"
+        " --samples {input.samples:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 def rankings(experiments=EXPERIMENTS):
@@ -131,8 +131,8 @@ rule rank:
         "logs/rank/{experiment}.tsv"
     shell:
         "{RUN} rank"
-        " --params {input.params}"
+        " --params {input.params:q}"
         " --results results"
-        " --encoded {input.encoded}"
-        " --out {output}"
-        " 2>&1 | tee {log}"
+        " --encoded {input.encoded:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"

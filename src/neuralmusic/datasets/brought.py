@@ -39,7 +39,10 @@ def place(settings: dict, instructions: str) -> Path:
 
 
 def fingerprint(path: Path, wanted: Wanted) -> dict:
-    """A hash of names, sizes and times of the files, so that changed ones are fetched again."""
+    """A hash of names, sizes and times of the files, so that changed ones are fetched again.
+
+    Raises InputError where a folder has none.
+    """
     hasher = hashlib.sha256()
     for found in [path] if path.is_file() else _files(path, wanted):
         status = found.stat()
@@ -58,8 +61,6 @@ def bring(path: Path, folder: Path, wanted: Wanted) -> dict[str, str]:
         return extract(path, folder, wanted)
     rejected: dict[str, str] = {}
     files = _files(path, wanted)
-    if not files:
-        raise InputError(f"{path} holds none of the files that are looked for in it")
     for found in files:
         name = printable(found.relative_to(path).as_posix())
         size = found.stat().st_size
@@ -77,4 +78,11 @@ def bring(path: Path, folder: Path, wanted: Wanted) -> dict[str, str]:
 
 
 def _files(path: Path, wanted: Wanted) -> list[Path]:
-    return sorted(p for p in path.rglob("*") if wanted(p.name) and p.is_file())
+    """The wanted files of a folder; raises InputError where there is none."""
+    files = sorted(p for p in path.rglob("*") if wanted(p.name) and p.is_file())
+    if not files:
+        raise InputError(
+            f"{path} holds none of the files that are looked for in it; set `path` in params.yaml"
+            " to where they are"
+        )
+    return files
