@@ -124,9 +124,9 @@ def test_note_on_of_velocity_zero_ends_a_note(tmp_path):
     assert piece.length_seconds == 1
 
 
-def test_a_second_note_on_ends_the_first(tmp_path):
+def test_the_first_note_off_ends_the_first_of_two_notes(tmp_path):
     track = [(0, on(note=60)), (480, on(note=60)), (480, off(note=60)), (480, off(note=60))]
-    assert rows(read_midi(midi_file(tmp_path / "a.mid", track))) == [(0, 0.5, 60), (0.5, 1, 60)]
+    assert rows(read_midi(midi_file(tmp_path / "a.mid", track))) == [(0, 1, 60), (0.5, 1.5, 60)]
 
 
 def test_notes_never_ended_end_with_the_file(tmp_path):
@@ -263,6 +263,6 @@ def test_a_file_of_days_or_of_gigabytes_is_rejected(tmp_path, monkeypatch):
     path = midi_file(tmp_path / "a.mid", [(0, on(note=60)), (2**27, off(note=60))])
     with pytest.raises(MidiError, match="hours"):
         read_midi(path)
-    monkeypatch.setattr("neuralmusic.midi.MAX_FILE_BYTES", 10)
+    monkeypatch.setattr("neuralmusic.midi_bytes.MAX_FILE_BYTES", 10)
     with pytest.raises(MidiError, match="over the limit of 10"):
         read_midi(path)

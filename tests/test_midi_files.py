@@ -1,7 +1,6 @@
 """MIDI files as bytes made by hand: what a good sequencer reads, and what nobody can."""
 
 import os
-import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,46 +17,9 @@ from neuralmusic.midi import MidiError, read_midi
 from neuralmusic.notes import NoteList, load_notes
 from neuralmusic.prepare import fetch
 from tests import bad_reader
+from tests.bytes_made import END, chunk, midi, number, off, on, pedal, tempo
 from tests.fetching import rejected
 from tests.played import rows
-
-END = b"\x00\xff\x2f\x00"
-
-
-def number(value: int) -> bytes:
-    """A variable-length number."""
-    made = [value & 0x7F]
-    while value := value >> 7:
-        made.append(value & 0x7F | 0x80)
-    return bytes(reversed(made))
-
-
-def on(delta: int, pitch: int, velocity: int = 64, channel: int = 0) -> bytes:
-    return number(delta) + bytes([0x90 | channel, pitch, velocity])
-
-
-def off(delta: int, pitch: int, channel: int = 0) -> bytes:
-    return number(delta) + bytes([0x80 | channel, pitch, 0])
-
-
-def pedal(delta: int, value: int, channel: int = 0) -> bytes:
-    return number(delta) + bytes([0xB0 | channel, 64, value])
-
-
-def tempo(delta: int, microseconds: int) -> bytes:
-    return number(delta) + b"\xff\x51\x03" + microseconds.to_bytes(3, "big")
-
-
-def chunk(content: bytes, name: bytes = b"MTrk", length: int | None = None) -> bytes:
-    return name + struct.pack(">I", len(content) if length is None else length) + content
-
-
-def midi(*tracks: bytes, form: int | None = None, division: int = 480, count: int | None = None):
-    """A file of tracks, whose chunks have no end-of-track event but where it is in their bytes."""
-    form = int(len(tracks) > 1) if form is None else form
-    count = len(tracks) if count is None else count
-    header = chunk(struct.pack(">HHH", form, count, division), b"MThd")
-    return header + b"".join(map(chunk, tracks))
 
 
 @pytest.fixture
@@ -146,11 +108,11 @@ def test_the_last_of_several_tempi_at_one_tick_counts(read):
 
 
 def test_overlapping_notes_of_one_pitch(read):
-    """The second ends the first; other channels and tracks have keys of their own."""
+    """The first note-off ends the first; other channels have keys of their own."""
     track = on(0, 60, 10) + on(480, 60, 20) + off(480, 60) + off(480, 60) + END
     other = on(240, 60, 30, channel=1) + off(960, 60, channel=1) + END
     piece = read(midi(track, other))
-    assert rows(piece) == [(0, 0.5, 60), (0.25, 1.25, 60), (0.5, 1, 60)]
+    assert rows(piece) == [(0, 1, 60), (0.25, 1.25, 60), (0.5, 1.5, 60)]
     assert piece.velocity.tolist() == [10, 30, 20]
 
 
@@ -226,7 +188,12 @@ REJECTED = {
     "a delta of five bytes": (midi(b"\x80\x80\x80\x80\x00" + NOTE[1:]), DAMAGED),
     "no status": (midi(b"\x00\x3c\x40"), DAMAGED),
     "an unknown status": (midi(b"\x00\xf5" + NOTE), DAMAGED),
-    "a short track": (midi(count=1) + chunk(NOTE, length=6) + END, DAMAGED),
+    "a short track": (midi(count=1) + chunk(NOTE, length=6), DAMAGED),
+    "a short track before another": (midi(count=2) + chunk(NOTE, length=6) + chunk(END), DAMAGED),
+    "a second track cut": (midi(NOTE + END, count=1) + chunk(NOTE, length=99), CUT),
+    "too many tracks": (midi(*[b""] * 65_536, count=1), "damaged (more than 65535 tracks)"),
+    "a wrapping without a file": (b"RIFF\x04\0\0\0RMID", NO_FILE),
+    "a wrapped letter": (b"RIFF\x0c\0\0\0RMIDdata\x04\0\0\0dear", NO_FILE),
     "a text too long": (midi(NOTE + b"\x00\xff\x01\x7fhi", NOTE), DAMAGED),
     "an exclusive too long": (midi(NOTE + b"\x00\xf0\x7fhi", NOTE), DAMAGED),
     "a tempo of two bytes": (midi(b"\x00\xff\x51\x02\x01\x02" + NOTE), DAMAGED),

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
-from neuralmusic.midi_bytes import MidiBytes, MidiError, Sequence, read_bytes
+from neuralmusic.midi_bytes import (
+    ALL_SOUND_OFF,
+    SUSTAIN,
+    MidiBytes,
+    MidiError,
+    Sequence,
+    read_path,
+)
+from neuralmusic.midi_pairing import DRUM_CHANNEL, devices, following, paired, preceding
 from neuralmusic.notes import SECONDS_PER_BEAT, NoteList, PackedPiece
 
-DRUM_CHANNEL = 9
 PEDAL_DOWN = 64
-MAX_FILE_BYTES = 20_000_000
 MAX_HOURS = 12
+# A tempo is absurd where a quarter and a tick are both so short; it is not where ticks count
+# milliseconds, and a quarter is but one of them.
 MAX_QUARTERS_A_MINUTE = 3000  # a quarter of 20 ms, twice as fast as the lowest pitch heard
+MIN_TICK_SECONDS = 1e-4
 
 
 def read_midi(
@@ -24,18 +32,20 @@ def read_midi(
 
     `time`: "seconds" follows the file's tempo map; "beats" ignores it and gives a quarter 0.5 s.
     A file in SMPTE time has no quarters: both give its seconds.
-    `sustain_pedal`: a held pedal lengthens notes to its release or the pitch's next onset.
+    `sustain_pedal`: a held pedal lengthens notes to its release or the key's next onset.
     `allow_empty`: a valid file without notes is a piece of silence, not an error.
-    A second note-on of a sounding pitch ends the first; notes never ended end with the file. The
-    tracks of a file of format 2 are played one after another, each as a file of its own.
+    Which event ends which note: see `midi_pairing.paired`; notes never ended end with the file.
+    The tracks of a file of format 2 are played one after another, each as a file of its own.
 
     Raises MidiError with the reason where the file is no MIDI file or holds no note.
     """
-    with path.open("rb", buffering=0) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        if size > MAX_FILE_BYTES:
-            raise MidiError(f"{size} bytes, over the limit of {MAX_FILE_BYTES}")
-        file = read_bytes(stream.readall())
+    return notes_of(read_path(path), time, sustain_pedal, allow_empty)
+
+
+def notes_of(
+    file: MidiBytes, time: str = "seconds", sustain_pedal: bool = False, allow_empty: bool = False
+) -> NoteList:
+    """The notes of a MIDI file that was parsed; see `read_midi`."""
     parts, now = [], 0.0
     for sequence in file.sequences:
         seconds, length = _in_time(sequence, file, time)
@@ -64,7 +74,7 @@ def _in_time(sequence: Sequence, file: MidiBytes, time: str) -> tuple[np.ndarray
     # Counted in whole ticks from the last change of tempo: summed seconds would drift, and a note
     # that lies half-way between two steps would fall to either.
     changes = [(0, 0.0, beat_seconds)]  # tick, second, seconds a quarter from there on
-    for tick, microseconds in sequence.tempo if follows_tempo else ():
+    for tick, microseconds in sequence.tempo.tolist() if follows_tempo else ():
         now = _second_of(tick, changes[-1], file.ticks)
         if tick == changes[-1][0]:
             changes.pop()
@@ -80,10 +90,12 @@ def _in_time(sequence: Sequence, file: MidiBytes, time: str) -> tuple[np.ndarray
 def _second_of(tick: int, change: tuple[int, float, float], ticks: float) -> float:
     """The second of a tick after the last change of tempo; `ticks` are those of a quarter."""
     changed_tick, changed_seconds, beat_seconds = change
-    if tick > changed_tick and beat_seconds * MAX_QUARTERS_A_MINUTE < 60:
+    is_short = beat_seconds * MAX_QUARTERS_A_MINUTE < 60 and beat_seconds < ticks * MIN_TICK_SECONDS
+    if is_short and tick > changed_tick:
         tempo = 60 / max(beat_seconds, 1e-6)
         raise MidiError(
             f"tempo of {tempo:.0f} quarters a minute, over the limit of {MAX_QUARTERS_A_MINUTE}"
+            " where a tick is shorter than 0.1 ms"
         )
     return changed_seconds + (tick - changed_tick) * beat_seconds / ticks
 
@@ -96,51 +108,45 @@ def _notes(
     What begins at once at one pitch is in the order in which it ends.
     `seconds` are those of the events. What ends a note is known by its place among the events.
     """
-    status, keys, velocities = sequence.status, sequence.first, sequence.second
-    never = len(status)  # the place of the end of notes that nothing ends
-    is_key = (status < 0xA0) & (status & 15 != DRUM_CHANNEL)
-    at = np.flatnonzero(is_key)
-    key = ((status[at] & 15) << 7 | keys[at]).astype(np.int16)  # NumPy sorts those the fastest
-    order = np.argsort(key, kind="stable")
-    at, key = at[order], key[order]  # all events of one key of one channel one after the other
-    on = np.flatnonzero((status[at] >= 0x90) & (velocities[at] > 0))
-    ends = _following(at, key, never)[on]
+    struck, ends = paired(sequence)
     if sustain_pedal:
-        # A key let go while the pedal is down sounds to the pedal's release, or its next strike.
-        next_strike = _following(at[on], key[on], never)
-        ends = np.minimum(_released(status, keys, velocities)[ends], next_strike)
+        ends = _sustained(sequence, struck, ends)
     by_end = np.argsort(ends, kind="stable")
-    struck, ends = at[on][by_end], ends[by_end]
-    in_time = np.argsort(sequence.tick[struck] << 7 | keys[struck], kind="stable")
-    struck, ends = struck[in_time], ends[in_time]
-    table = np.empty((len(on), 4), order="F")
-    table[:, 0], table[:, 2], table[:, 3] = seconds[struck], keys[struck], velocities[struck]
-    table[:, 1] = np.concatenate((seconds, (end_seconds,)))[ends]
+    struck, ends = struck[by_end], ends[by_end]
+    pitch = sequence.first[struck]
+    in_time = np.argsort(sequence.tick[struck] << 7 | pitch, kind="stable")
+    struck, ends, pitch = struck[in_time], ends[in_time], pitch[in_time]
+    table = np.empty((len(struck), 4), order="F")
+    table[:, 0], table[:, 2], table[:, 3] = seconds[struck], pitch, sequence.second[struck]
+    table[:, 1] = np.append(seconds, end_seconds)[ends]
     return table
 
 
-def _following(at: np.ndarray, key: np.ndarray, never: int) -> np.ndarray:
-    """The event of the same key after each of those `at`, or `never`."""
-    following = np.full(len(at), never)
-    np.copyto(following[:-1], at[1:], where=key[1:] == key[:-1])
-    return following
+def _sustained(sequence: Sequence, struck: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """The places where notes fall silent, whose keys are let go at the places `ends`.
 
-
-def _released(status: np.ndarray, controllers: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """For each event, and the end, where a key let go there falls silent (events + 1,).
-
-    That is there, or where its channel's pedal is down, where that is let up.
+    Where the pedal of a note's channel is down then, that is where it is let up, or where the same
+    key is struck again in any track, be it before the note was let go.
     """
-    silent = np.arange(len(status) + 1)
-    for channel in set((status[status >= 0xB0] & 15).tolist()) - {DRUM_CHANNEL}:
-        pedal = np.flatnonzero(status == 0xB0 | channel)
-        is_down = values[pedal] >= PEDAL_DOWN
-        ups = np.append(pedal[~is_down], len(status))
-        own = np.flatnonzero((status == 0x80 | channel) | (status == 0x90 | channel))
-        before = np.searchsorted(pedal, own) - 1
-        held = own[(before >= 0) & is_down[before]]
-        silent[held] = ups[np.searchsorted(ups, held)]
-    return silent
+    status = sequence.status
+    is_pedal = (status >= 0xB0) & (sequence.first == SUSTAIN)
+    is_silence = (status >= 0xB0) & (sequence.first == ALL_SOUND_OFF)
+    is_down = is_pedal & (sequence.second >= PEDAL_DOWN)
+    if not is_down.any():
+        return ends
+    device = devices(sequence)
+    # The last change of the pedal before a key is let go.
+    change = preceding(np.flatnonzero(is_pedal), device, device[struck], ends)
+    is_held = np.append(is_down, False)[change] & ~np.append(is_silence, True)[ends]
+    held, let_go = struck[is_held], ends[is_held]
+    is_up = is_pedal & ~is_down | is_silence
+    up = following(np.flatnonzero(is_up), device, device[held], let_go)
+    key = device << 7 | sequence.first
+    next_tick = np.searchsorted(sequence.tick, sequence.tick[held], side="right")
+    again = following(struck, key, key[held], next_tick)
+    ends = ends.copy()
+    ends[is_held] = np.maximum(let_go, np.minimum(up, again))
+    return ends
 
 
 def _has_drums(sequence: Sequence) -> bool:

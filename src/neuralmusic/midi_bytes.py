@@ -1,27 +1,40 @@
-"""The bytes of a MIDI file, in one pass, to the events that make notes.
+"""The bytes of a MIDI file, in one pass, to the events that make notes, tempo and metre.
 
-Read as a good sequencer reads: what no note depends on is skipped unread, whatever it holds.
+The only reader of these bytes: time and memory are linear in the size of the file, which is
+bounded. Read as a good sequencer reads: what nothing depends on is skipped unread.
 """
 
 from __future__ import annotations
 
+import os
 from array import array
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from neuralmusic.files import InputError
 
+MAX_FILE_BYTES = 20_000_000
 HEADER_BYTES = 14  # "MThd", the length of the rest, format, tracks, division
+MAX_TRACKS = 0xFFFF  # as many as a header can promise
 CHUNK_BYTES = 8  # a name and a length
+RIFF_BYTES = 12  # "RIFF", the length of the rest, "RMID"
+MACBINARY_BYTES = 128
 FORMATS = (0, 1, 2)  # one track, tracks played together, tracks played one after another
 FRAME_RATES = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}  # SMPTE's, a second
-SUSTAIN_CONTROLLER = 64
-SET_TEMPO, END_OF_TRACK = 0x51, 0x2F  # of the meta events
+SUSTAIN, ALL_SOUND_OFF, RESET, ALL_NOTES_OFF = 64, 120, 121, 123  # controllers
+MODES = (124, 125, 126, 127)  # omni, mono and poly, which let all notes go too
+PORT, END_OF_TRACK, SET_TEMPO, TIME_SIGNATURE = 0x21, 0x2F, 0x51, 0x58  # of the meta events
 # Of the system messages that a file should not hold, those that have data: how many bytes.
 SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
 NO_STATUS = 0x100  # that of a track's first event, if it has none
 TRUNCATED = "truncated"
+# What each controller is read as; -1 is none that a note depends on.
+READ_AS = np.full(256, -1, np.int64)
+READ_AS[[SUSTAIN, RESET]] = SUSTAIN  # a reset lifts the pedal (MIDI recommended practice RP-015)
+READ_AS[ALL_SOUND_OFF] = ALL_SOUND_OFF
+READ_AS[[ALL_NOTES_OFF, *MODES]] = ALL_NOTES_OFF
 
 
 class MidiError(InputError):
@@ -32,23 +45,32 @@ class MidiError(InputError):
 class Sequence:
     """The events of tracks that are played together, in the order in which they are played.
 
-    `tick`, int64 (events,), counts from the beginning. `status`, `first` and `second`, int64
-    (events,), are the status byte and the data bytes of a note-on, note-off or sustain pedal.
-    `tempo` is (tick, microseconds a quarter) of every change, `end_tick` that of the last event of
-    any kind.
+    All arrays are int64 (events,). `tick` counts from the beginning. `status`, `first` and
+    `second` are the status byte and the data bytes of a note-on, note-off or controller, which is
+    the sustain pedal, ALL_SOUND_OFF or ALL_NOTES_OFF. At one tick note-ons come last; `written`
+    is the order in the file. `lane` tells apart tracks, and in these the ports that notes go to;
+    `ports` is the port of each lane.
+
+    `tempo`, int64 (changes, 2), has the tick and the microseconds a quarter of every change;
+    `signatures`, int64 (changes, 3), the tick, the numerator and the power of two of the
+    denominator. `end_tick` is that of the last event of any kind.
     """
 
     tick: np.ndarray
     status: np.ndarray
     first: np.ndarray
     second: np.ndarray
-    tempo: list[tuple[int, int]]
+    lane: np.ndarray
+    written: np.ndarray
+    ports: list[int]
+    tempo: np.ndarray
+    signatures: np.ndarray
     end_tick: int
 
 
 @dataclass(frozen=True)
 class MidiBytes:
-    """A MIDI file: one sequence, or one for each track of format 2.
+    """A MIDI file: one sequence, or one for each track of format 2, played one after another.
 
     `ticks` are those of a quarter, or where `is_timecode` those of a second.
     """
@@ -64,17 +86,29 @@ class _Track:
 
     data: bytes
     starts: array[int] = field(default_factory=lambda: array("q"))  # of its events
-    tempo: list[tuple[int, int]] = field(default_factory=list)  # event, microseconds a quarter
+    end: int = 0  # where reading stopped
     has_end: bool = False  # its end-of-track event was read
 
 
+def read_path(path: Path) -> MidiBytes:
+    """The events of a MIDI file; see `read_bytes`. A file over MAX_FILE_BYTES is not read."""
+    with path.open("rb", buffering=0) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > MAX_FILE_BYTES:
+            raise MidiError(f"{size} bytes, over the limit of {MAX_FILE_BYTES}")
+        return read_bytes(stream.readall())
+
+
 def read_bytes(data: bytes) -> MidiBytes:
-    """The events of a MIDI file's bytes.
+    """The events of a MIDI file's bytes, which a RIFF (RMID) or MacBinary file may wrap.
 
     A data byte over 127 counts as 127, and running status survives meta and system events. What
-    follows a track's end-of-track event is not read, and its absence is no fault.
+    follows a track's end-of-track event is not read, and its absence is no fault. Where a track's
+    stated length is wrong, its end-of-track event is where it ends. Tracks beyond those that the
+    header counts are read as the others.
     Raises MidiError with the reason where the bytes are no MIDI file, damaged or truncated.
     """
+    data = _unwrapped(data)
     if data[:4] != b"MThd":
         raise MidiError(f"no MIDI file (it begins with {data[:4]!r})")
     if len(data) < HEADER_BYTES:
@@ -86,6 +120,25 @@ def read_bytes(data: bytes) -> MidiBytes:
     read = _tracks(data, tracks)
     sequences = [_together([track]) for track in read] if file_format == 2 else [_together(read)]
     return MidiBytes(sequences, ticks, is_timecode)
+
+
+def _unwrapped(data: bytes) -> bytes:
+    """The MIDI file within a RIFF or MacBinary file; other bytes as they are."""
+    is_macbinary = (
+        len(data) > MACBINARY_BYTES and not data[0] | data[74] | data[82] and 0 < data[1] < 64
+    )
+    if is_macbinary:  # what follows the file, such as a resource fork, is no chunk of it
+        data = data[MACBINARY_BYTES:]
+    if data[:4] != b"RIFF" or data[8:12] != b"RMID":
+        return data
+    at = RIFF_BYTES
+    while at + CHUNK_BYTES <= len(data):
+        start = at + CHUNK_BYTES
+        if data[at : at + 4] == b"data":
+            return data[start:]
+        length = int.from_bytes(data[at + 4 : start], "little")
+        at = start + length + length % 2
+    raise MidiError("no MIDI file (a RIFF file without data)")
 
 
 def _ticks(division: int) -> tuple[float, bool]:
@@ -103,27 +156,64 @@ def _ticks(division: int) -> tuple[float, bool]:
 
 
 def _tracks(data: bytes, count: int) -> list[_Track]:
-    """The tracks that the header promises; chunks of other names are skipped."""
+    """The tracks of a file, at least those that its header promises.
+
+    Chunks of other names are skipped; what follows the promised tracks and is no chunk, too.
+    """
     tracks: list[_Track] = []
     at = CHUNK_BYTES + int.from_bytes(data[4:8], "big")
-    while len(tracks) < count:
+    while len(tracks) < count or _is_chunk(data, at):
         start = at + CHUNK_BYTES
         if start > len(data):
             raise MidiError(f"{TRUNCATED} ({len(tracks)} of {count} tracks are there)")
         end = start + int.from_bytes(data[at + 4 : start], "big")
         if data[at : at + 4] == b"MTrk":
-            track = _Track(data[start:end])
-            try:
-                _read_track(track)
-            except IndexError as error:
-                if end > len(data):
-                    raise MidiError(f"{TRUNCATED} (within track {len(tracks) + 1})") from error
-                raise MidiError("damaged (an event crosses the end of its track)") from error
-            if end > len(data) and not track.has_end:
-                raise MidiError(f"{TRUNCATED} (within track {len(tracks) + 1})")
+            track, end = _track(data, start, end, len(tracks) + 1)
             tracks.append(track)
         at = end
+        if len(tracks) > MAX_TRACKS:
+            raise MidiError(f"damaged (more than {MAX_TRACKS} tracks)")
     return tracks
+
+
+def _is_chunk(data: bytes, at: int) -> bool:
+    """Whether a track begins here, or a whole chunk of another name; a second file is none."""
+    name = data[at : at + 4]
+    if name == b"MTrk" or len(name) < 4 or name == b"MThd":
+        return name == b"MTrk"
+    start = at + CHUNK_BYTES
+    is_whole = start + int.from_bytes(data[at + 4 : start], "big") <= len(data)
+    return name.isalnum() and is_whole
+
+
+def _track(data: bytes, start: int, end: int, number: int) -> tuple[_Track, int]:
+    """A track that begins and by its length ends here; and where the next chunk begins.
+
+    Where the length is wrong, the end-of-track event tells the end.
+    """
+    track = _Track(data[start:end])
+    reason = ""
+    try:
+        _read_track(track)
+    except IndexError:
+        reason = "damaged (an event crosses the end of its track)"
+    if end > len(data) and not track.has_end:
+        reason = f"{TRUNCATED} (within track {number})"
+    is_end = end == len(data) or _is_chunk(data, end)
+    if not track.has_end and not is_end and end < len(data):
+        # It may be longer than it says.
+        following = data.find(b"MTrk", end)
+        longer = _Track(data[start : following if following > 0 else len(data)])
+        try:
+            _read_track(longer)
+        except (IndexError, MidiError):
+            longer.has_end = False
+        if longer.has_end:
+            return longer, start + longer.end
+    if reason:
+        raise MidiError(reason)
+    found = start + track.end
+    return track, found if not is_end and data[found : found + 4] == b"MTrk" else end
 
 
 def _read_track(track: _Track) -> None:
@@ -153,14 +243,10 @@ def _read_track(track: _Track) -> None:
         elif status == 0xFF:
             kind = values[at]
             length, at = _variable_length(data, at + 1)
-            if kind == SET_TEMPO:
-                if length < 3:
-                    raise MidiError(f"damaged (a tempo of {length} bytes)")
-                microseconds = int.from_bytes(data[at : at + 3], "big")
-                track.tempo.append((len(track.starts) - 1, microseconds))
-            elif kind == END_OF_TRACK and at + length <= end:
+            if kind == END_OF_TRACK and at + length <= end:
                 track.has_end = True
-                break
+                track.end = at + length
+                return
             at += length
         elif status in (0xF0, 0xF7):
             length, at = _variable_length(data, at)
@@ -171,6 +257,7 @@ def _read_track(track: _Track) -> None:
             raise MidiError("damaged (data without a status)")
         else:
             raise MidiError(f"damaged (a status of {status:02X})")
+    track.end = at
     if at > end:
         raise IndexError
 
@@ -188,30 +275,57 @@ def _variable_length(data: bytes, at: int) -> tuple[int, int]:
     raise MidiError("damaged (a number of more than four bytes)")
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """What is read of a track: see `Sequence`."""
+
+    events: np.ndarray  # tick, status and data bytes: int64 (4, events)
+    lane: np.ndarray  # of the track's own lanes: int64 (events,)
+    ports: list[int]  # of these lanes
+    tempo: np.ndarray
+    signatures: np.ndarray
+    end_tick: int
+
+
 def _together(tracks: list[_Track]) -> Sequence:
-    """The events of tracks in one order: by tick, and at one tick track by track."""
-    read = [_columns(track) for track in tracks]
-    if len(read) == 1:
-        columns = read[0][0]
-    else:
-        columns = np.concatenate([np.zeros((4, 0), np.int64), *(of for of, _, _ in read)], axis=1)
-        columns = columns[:, np.argsort(columns[0], kind="stable")]
-    tempo = sorted((change for _, of, _ in read for change in of), key=lambda change: change[0])
-    tick, status, first, second = columns
-    return Sequence(tick, status, first, second, tempo, max((end for *_, end in read), default=0))
+    """The events of tracks in one order: by tick, note-ons last, and else track by track."""
+    read = [_columns(track) for track in tracks or [_Track(b"")]]
+    lanes: list[np.ndarray] = []
+    ports: list[int] = []
+    for track in read:
+        lanes.append(track.lane + len(ports))
+        ports += track.ports
+    events = np.concatenate([track.events for track in read], axis=1)
+    lane = np.concatenate(lanes)
+    tick, status, _, velocity = events
+    is_on = (status & 0xF0 == 0x90) & (velocity > 0)
+    order = np.argsort(tick << 1 | is_on, kind="stable")
+    tick, status, first, second = events[:, order]
+    tempo, signatures = (
+        of[np.argsort(of[:, 0], kind="stable")]
+        for of in (
+            np.concatenate([track.tempo for track in read]),
+            np.concatenate([track.signatures for track in read]),
+        )
+    )
+    end_tick = max(track.end_tick for track in read)
+    return Sequence(
+        tick, status, first, second, lane[order], order, ports, tempo, signatures, end_tick
+    )
 
 
-def _columns(track: _Track) -> tuple[np.ndarray, list[tuple[int, int]], int]:
-    """Of a track that was read: its notes and pedals, its tempo and its last event's tick.
-
-    The first are tick, status and data bytes, int64 (4, events).
-    """
+def _columns(track: _Track) -> _Columns:
+    """What a track holds, once it is known where its events begin."""
     data = np.frombuffer(track.data, np.uint8)
-    if not len(track.starts):
-        return np.empty((4, 0), np.int64), [], 0
     delta, at = _variable_lengths(data, np.asarray(track.starts, np.int64))
     ticks = np.cumsum(delta)
+    if not len(at):
+        events, tempo, signatures = (np.zeros(of, np.int64) for of in ((4, 0), (0, 2), (0, 3)))
+        return _Columns(events, events[0], [], tempo, signatures, 0)
     status = data[at]
+    metas = np.flatnonzero(status == 0xFF)
+    tempo, signatures, port_changes = _metas(data, at[metas] + 1, metas)
+    tempo[:, 0], signatures[:, 0] = ticks[tempo[:, 0]], ticks[signatures[:, 0]]
     is_stated = status >= 0x80
     at += is_stated
     if not is_stated.all():
@@ -219,14 +333,49 @@ def _columns(track: _Track) -> tuple[np.ndarray, list[tuple[int, int]], int]:
         stated = np.maximum.accumulate(np.where(is_running, np.arange(len(at)), 0))
         status = np.where(is_stated, status, status[stated])
     first = data.take(at, mode="clip")  # an event without data may be the track's last
-    is_pedal = (status & 0xF0 == 0xB0) & (first == SUSTAIN_CONTROLLER)
-    kept = np.flatnonzero((status < 0xA0) | is_pedal)
-    columns = np.empty((4, len(kept)), np.int64)
-    columns[0], columns[1], columns[2] = ticks[kept], status[kept], first[kept]
-    columns[3] = data[at[kept] + 1]
-    np.minimum(columns[2:], 127, out=columns[2:])
-    tempo = [(int(ticks[event]), microseconds) for event, microseconds in track.tempo]
-    return columns, tempo, int(ticks[-1])
+    is_controller = (status & 0xF0 == 0xB0) & (READ_AS[first] >= 0)
+    kept = np.flatnonzero((status < 0xA0) | is_controller)
+    events = np.empty((4, len(kept)), np.int64)
+    events[0], events[1], events[2] = ticks[kept], status[kept], first[kept]
+    events[3] = data[at[kept] + 1]
+    np.minimum(events[2:], 127, out=events[2:])
+    if is_controller.any():
+        controllers = np.flatnonzero(events[1] >= 0xB0)
+        is_reset = events[2, controllers] == RESET
+        events[3, controllers[is_reset]] = 0
+        events[2, controllers] = READ_AS[events[2, controllers]]
+    lane, ports = np.zeros(len(kept), np.int64), [0] if len(kept) else []
+    if len(port_changes):
+        of_events = np.append(0, port_changes[:, 1])[np.searchsorted(port_changes[:, 0], kept)]
+        found, lane = np.unique(of_events, return_inverse=True)
+        ports = found.tolist()
+    return _Columns(events, lane, ports, tempo, signatures, int(ticks[-1]))
+
+
+def _metas(
+    data: np.ndarray, at: np.ndarray, events: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tempi, signatures and ports of the meta events whose kinds are at these places.
+
+    Each is int64, a row the event and what it says. What an event without data says is nothing.
+    """
+    kind = data[at]
+    wanted = np.flatnonzero((kind == SET_TEMPO) | (kind == TIME_SIGNATURE) | (kind == PORT))
+    kind, events = kind[wanted], events[wanted]
+    length, at = _variable_lengths(data, at[wanted] + 1)
+    # Bytes beyond an event's own are masked below, and those beyond the track are none.
+    one, two, three = (data.take(at + i, mode="clip").astype(np.int64) for i in range(3))
+    is_tempo = (kind == SET_TEMPO) & (length > 0)
+    if (length[is_tempo] < 3).any():
+        raise MidiError(f"damaged (a tempo of {length[is_tempo].min()} bytes)")
+    microseconds = one << 16 | two << 8 | three
+    is_signature = (kind == TIME_SIGNATURE) & (length >= 2)
+    is_port = (kind == PORT) & (length > 0)
+    return (
+        np.stack([events, microseconds], axis=1)[is_tempo],
+        np.stack([events, one, two], axis=1)[is_signature],
+        np.stack([events, one], axis=1)[is_port],
+    )
 
 
 def _variable_lengths(data: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from neuralmusic.datasets.brought import is_midi
 from neuralmusic.files import InputError
-from neuralmusic.midi import MAX_FILE_BYTES
+from neuralmusic.midi_bytes import MAX_FILE_BYTES
 from neuralmusic.seeds import order_by_hash
 
 FOLDER = "folder"  # the family of such a model, which is in no registry: it is not built

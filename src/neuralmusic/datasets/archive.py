@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from neuralmusic.files import InputError
-from neuralmusic.midi import MAX_FILE_BYTES
+from neuralmusic.midi_bytes import MAX_FILE_BYTES
 
 CHUNK_BYTES = 1 << 20
 MAX_NAME_BYTES = 1000

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from neuralmusic.datasets.archive import extract, is_archive, printable
 from neuralmusic.files import InputError
-from neuralmusic.midi import MAX_FILE_BYTES
+from neuralmusic.midi_bytes import MAX_FILE_BYTES
 
 Wanted = Callable[[str], bool]  # whether a file of this name is to be had
 

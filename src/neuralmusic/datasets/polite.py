@@ -17,7 +17,7 @@ import urllib3
 
 from neuralmusic import __version__
 from neuralmusic.files import InputError
-from neuralmusic.midi import MAX_FILE_BYTES
+from neuralmusic.midi_bytes import MAX_FILE_BYTES
 
 USER_AGENT = f"neuralmusic/{__version__} (a reproducible laboratory for neural music generation)"
 MAX_REDIRECTS = 5
