@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from neuralmusic.claims_monophonic import error_in_low_pitches
-from neuralmusic.compare import REAL, STUCK, read_csv
+from neuralmusic.compare import REAL, STUCK
 from neuralmusic.estimate import (
     SHARE,
     Estimate,
@@ -29,8 +29,8 @@ from neuralmusic.evidence import (
     listed,
     printed,
 )
-from neuralmusic.files import InputError
 from neuralmusic.seeds import derive
+from neuralmusic.stored import read_csv
 from neuralmusic.thesis import EVENTS, MONOPHONIC, PIANOROLL
 
 SECTION = "5.4.3"
@@ -189,11 +189,7 @@ def share_turned_off(
 def load_note_ends(evidence: Evidence, run: str) -> pd.DataFrame:
     """How every sampled note of a run ended, one row a note."""
     path = evidence.results / "samples" / evidence.experiment / run / "note_ends.csv"
-    frame = read_csv(path, ["file"])
-    missing = {"file", "age_steps", "stuck", "turned_off"} - set(frame.columns)
-    if missing:
-        raise InputError(f"{path} lacks columns {sorted(missing)}: sample the model again")
-    return frame
+    return read_csv(path, ["file"], ["age_steps", "stuck", "turned_off"])
 
 
 def _share(happened: pd.Series) -> str:

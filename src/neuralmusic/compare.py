@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from neuralmusic.estimate import (
     NOT_NEGATIVE,
@@ -34,6 +33,7 @@ from neuralmusic.measures.distances import (
 )
 from neuralmusic.measures.pitch import fold_classes, per_minute
 from neuralmusic.seeds import order_by_hash
+from neuralmusic.stored import read_csv
 
 REAL = "real"  # the pseudo-model of real pieces: the ceiling
 FLOOR = "markov"
@@ -113,30 +113,12 @@ def pooled(sets: Sequence[MetricSet]) -> MetricSet:
     )
 
 
-def read_csv(path: Path, names: Sequence[str]) -> pd.DataFrame:
-    """A CSV of an earlier verb; the columns `names` are text, an empty cell elsewhere is NaN."""
-    if not path.is_file():
-        raise InputError(f"{path} is missing: run the workflow for this model first")
-    try:
-        # By `dtype`, pandas takes twice the time for a table of hundreds of columns.
-        frame = pd.read_csv(
-            path, converters=dict.fromkeys(names, str), keep_default_na=False, na_values=[""]
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no table that can be read: {error}") from error
-    for name in frame.columns.intersection(names):
-        frame[name] = frame[name].astype(str)  # a column of empty cells only is one of numbers
-    return frame
-
-
 def load_metrics(folder: Path, min_seconds: float) -> MetricSet:
     """Reads the `pieces.csv` that `evaluate` wrote, in the order of file names."""
     path = Path(folder) / "pieces.csv"
-    frame = read_csv(path, ["file"])
-    needed = {"file", "length_seconds", "notes", "stuck_notes", *CHARACTER} - {PER_MINUTE}
-    missing = {*needed, *PITCH_COLUMNS, *TRANSITION_COLUMNS} - set(frame.columns)
-    if missing:
-        raise InputError(f"{path} lacks columns {sorted(missing)[:5]}: evaluate the model again")
+    measured = [name for name in CHARACTER if name != PER_MINUTE]
+    numbers = ["length_seconds", "notes", "stuck_notes", *measured]
+    frame = read_csv(path, ["file"], [*numbers, *PITCH_COLUMNS, *TRANSITION_COLUMNS])
     every = len(frame)
     # A piece without length has no minute to be scaled to, whatever the minimum.
     frame = frame[(frame["length_seconds"] >= min_seconds) & (frame["length_seconds"] > 0)]

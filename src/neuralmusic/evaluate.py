@@ -22,6 +22,7 @@ from neuralmusic.measures.rhythm import longest_note_seconds, mean_ioi_seconds, 
 from neuralmusic.measures.transitions import repeated_notes, transition_counts
 from neuralmusic.midi import MidiError, read_midi
 from neuralmusic.notes import NoteList
+from neuralmusic.stored import read_csv
 
 PITCH_COLUMNS = [f"pitch_{pitch}" for pitch in range(PITCHES)]
 TRANSITION_COLUMNS = [f"transition_{a}_{b}" for a in range(CLASSES) for b in range(CLASSES)]
@@ -62,17 +63,14 @@ def stuck_notes(samples_folder: Path, files: Sequence[str]) -> list[int | None]:
     path = samples_folder / "pieces.csv"
     if not path.is_file():
         return [None] * len(files)
-    try:
-        frame = pd.read_csv(path, dtype={"file": str}, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no table that can be read: {error}") from error
+    frame = read_csv(path, ["file"])
     if not {"file", "stuck_notes"} <= set(frame.columns):  # another's, beside another's music
         return [None] * len(files)
     counts = pd.to_numeric(frame["stuck_notes"], errors="coerce")
     known = {
         file: int(count)
         for file, count in zip(frame["file"], counts, strict=True)
-        if np.isfinite(count)
+        if 0 <= count < np.inf
     }
     return [known.get(file) for file in files]
 

@@ -15,7 +15,6 @@ from neuralmusic.compare import (
     REAL,
     load_comparison,
     pooled,
-    read_csv,
 )
 from neuralmusic.distance_table import distance_to_real
 from neuralmusic.files import InputError, write_csv, write_text
@@ -31,6 +30,7 @@ from neuralmusic.set_tables import (
     transitions,
     used_pitches,
 )
+from neuralmusic.stored import read_csv
 from neuralmusic.table_text import (
     CHARACTER_HEADINGS,
     EMPTY,

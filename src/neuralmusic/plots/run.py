@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,10 @@ from neuralmusic.compare import (
     MetricSet,
     load_metrics,
     pooled,
-    read_csv,
     trained_models,
 )
-from neuralmusic.files import InputError
 from neuralmusic.representations import REPRESENTATIONS
+from neuralmusic.stored import read_csv
 
 # One colour a model through all figures, after Okabe and Ito's. Plain models are blue, attention
 # without embedding is warm; all differ in lightness too, for readers who do not see the hues.
@@ -112,20 +111,14 @@ class Run:
 
     def sampled(self, run: str) -> pd.DataFrame:
         """What `sample` says of each piece of a run or of `real`, by file."""
-        columns = ["file", "primer_piece", "notes", "stuck_notes"]
-        return self._of_samples(run, "pieces.csv", columns).sort_values("file", kind="stable")
+        path = self.folder("samples", run) / "pieces.csv"
+        frame = read_csv(path, ["file", "primer_piece"], ["notes", "stuck_notes"])
+        return frame.sort_values("file", kind="stable")
 
     def note_ends(self, run: str) -> pd.DataFrame:
         """How each note of a run's pieces ended; those of a piece are in (onset, pitch) order."""
-        columns = ["file", "onset_seconds", "pitch", "age_steps", "stuck", "turned_off"]
-        return self._of_samples(run, "note_ends.csv", columns)
-
-    def _of_samples(self, run: str, name: str, columns: Sequence[str]) -> pd.DataFrame:
-        path = self.folder("samples", run) / name
-        frame = read_csv(path, ["file", "primer_piece"])
-        if missing := set(columns) - set(frame.columns):
-            raise InputError(f"{path} lacks columns {sorted(missing)}: sample the model again")
-        return frame
+        numbers = ["onset_seconds", "pitch", "age_steps", "stuck", "turned_off"]
+        return read_csv(self.folder("samples", run) / "note_ends.csv", ["file"], numbers)
 
 
 def common_limit(highest: Mapping[str, float], low: float = 0.0) -> float:
