@@ -15,6 +15,7 @@ from neuralmusic.compare import PER_MINUTE, MetricSet, Resampled
 from neuralmusic.estimate import resample_weights
 from neuralmusic.evaluate import PITCH_COLUMNS, TRANSITION_COLUMNS, piece_row
 from neuralmusic.files import write_csv, write_text
+from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList
 
 RECURRENT = ["basic", "emb", "attn", "attn_res", "attn_res_emb"]
@@ -205,7 +206,10 @@ def write_note_ends(
     frame = pd.DataFrame(whole, columns=["file", "age_steps", "stuck", "turned_off"])
     which = pd.DataFrame(at or [(0.0, 60)] * len(rows), columns=["onset_seconds", "pitch"])
     frame = pd.concat([frame[["file"]], which, frame.drop(columns="file")], axis=1)
-    write_csv(results / "samples" / experiment / model / "note_ends.csv", frame)
+    folder = results / "samples" / experiment
+    write_csv(folder / model / "note_ends.csv", frame)
+    if not (folder / "real").exists():  # as far as which notes count
+        write_midi(folder / "real" / "0000.mid", melody([60]))
 
 
 def random_piece(seed: int, low: int = 0, high: int = 128, notes: int = 60) -> NoteList:

@@ -313,4 +313,7 @@ def test_a_table_or_figure_depends_on_its_experiments_and_on_no_other():
     figures = {n for n, (_, of) in jobs.FIGURES.items() if of == "polyphonic_pianoroll"}
     compared = {("tabulate", name) for name in tables} | {("draw", name) for name in figures}
     compared |= {("rank", "polyphonic_pianoroll"), ("judge", "claims")}
+    # Samples are measured up to the lengths of the real pieces that are long enough.
+    runs = jobs.all_runs(PARAMS["experiments"]["polyphonic_pianoroll"])
+    compared |= {("evaluate", f"polyphonic_pianoroll/{run}") for run in runs}
     assert changed_jobs(after) == compared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -105,12 +106,14 @@ def _parser() -> argparse.ArgumentParser:
         encoded="from encode",
         out="results/probes/EXPERIMENT/MODEL",
     )
-    verb(
+    measured = verb(
         "evaluate",
         "measure each MIDI file of a folder",
         samples="from sample",
         out="results/metrics/EXPERIMENT/MODEL",
     )
+    of_real = "the real pieces, up to whose lengths samples are measured; without it, whole ones"
+    measured.add_argument("--real", type=Path, metavar="PATH", help=of_real)
     verb(
         "rank",
         "hold an experiment's models against its real pieces by every measure",
@@ -140,8 +143,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("datasets", help=listed, description=listed).add_argument(
         "name", nargs="?", help="one of them, for all that is known of it"
     )
-    measured = "list the measures of a piece: their units, ranges, and what they say"
-    verbs.add_parser("measures", help=measured, description=measured).add_argument(
+    listed = "list the measures of a piece: their units, ranges, and what they say"
+    verbs.add_parser("measures", help=listed, description=listed).add_argument(
         "name", nargs="?", help="one of them, for all that is known of it"
     )
     return parser
@@ -257,8 +260,14 @@ def _probe(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from neuralmusic.evaluate import evaluate
+    from neuralmusic.lengths import WHOLE, real_lengths
 
-    _fill(options, lambda params, out: evaluate(options.samples, out))
+    def make(params: dict, out: Path) -> None:
+        real = options.real
+        lengths = real_lengths(real, params["min_seconds"]) if real else WHOLE
+        evaluate(options.samples, out, lengths)
+
+    _fill(options, make)
 
 
 def _rank(options: argparse.Namespace) -> None:
@@ -374,9 +383,7 @@ def _fill(options: argparse.Namespace, make: Callable[[dict, Path], None]) -> No
 
 
 def _params(options: argparse.Namespace) -> dict:
-    from neuralmusic.stored import read_json
-
-    params = read_json(options.params)
+    params = json.loads(options.params.read_text(encoding="utf-8"))
     if "order" in params:
         params["experiments"] = {name: params["experiments"][name] for name in params["order"]}
     return params

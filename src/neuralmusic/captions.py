@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from neuralmusic.table_text import LENGTHS
+
 # What all images of attention have in common.
 IMAGES = (
     "Each row of an image is one step and shows how it shares its attention out among itself and"
@@ -34,7 +36,7 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "Time runs across, pitch up; each bar is a note as long as it sounds, less a slit that"
         " keeps repeated notes apart. At the top is the first test piece as the models'"
         " representation has it, grey where it has ended; below is the first sample of each model,"
-        " not chosen by ear; where it has several seeds, of the first. All that were"
+        " whole, not chosen by ear; where it has several seeds, of the first. All that were"
         " sampled here were primed with the same part of a validation piece, which is not shown.",
     ),
     "transition_matrices": (
@@ -47,7 +49,7 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " counts with one added to every cell, sums up how far it is from that, 0 being the same."
         " Where the scale ends in an arrow, a cell of a model that is far from all others is"
         " beyond it, and the panel says how high it is. Of models with several seeds all pieces"
-        " are counted; the divergence is the mean over seeds.",
+        f" are counted; the divergence is the mean over seeds. {LENGTHS}",
     ),
     "distance_densities": (
         "Distances between pieces, and errors by pitch",
@@ -62,7 +64,7 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " how far a model's mean onsets per minute are from the real ones, and their total; a line"
         " along the upper edge is above it. The grey shape, on a scale of its own, is how often"
         " real pieces play each pitch. Of models with several seeds all pieces are shown, of which"
-        " those of one seed are a set.",
+        f" those of one seed are a set. {LENGTHS}",
     ),
     "pianoroll_of_library": (
         "Our pianoroll beside that of pretty_midi",
@@ -94,7 +96,8 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "A deteriorating sample above a real piece",
         "The sample with the highest stuck-note rate, of all samples with at least two notes;"
         " those of the Markov chain, which cannot remember a note, do not count; `basic.2` is the"
-        " second seed of `basic`. Below"
+        " second seed of `basic`. It is shown, and its notes counted, to its end, where tables"
+        " measure it up to the length of a real piece: what deteriorates does so late. Below"
         " is the first test piece, grey where it has ended. A note is stuck where decoding had to"
         " end it: because it lasted longer than the longest note allowed, where its bar ends, or"
         " because it was still on when a sequence of events ended.",
@@ -105,9 +108,11 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " with a 95 % band from resampling pieces; below, how many notes reach that age. Age"
         " counts what a model has read or written since the note began, not time. Curves"
         " stop where fewer than ten notes are left. A note still on when its piece ends was not"
-        " turned off either, so that the share rises with age for any model; `real`, cut to the"
-        " same length, shows how much that is. Did models forget a note once it has left the window"
-        " that they were trained on, the curves would rise at the dashed line. Of models with"
+        " turned off either, so that the share rises with age for any model; `real` shows how much"
+        " that is. Of a sample those notes count that begin before the length of the real piece"
+        " up to which tables measure it, however long they then sound. Did models forget a note"
+        " once it has left the window that they were trained on, the curves would rise at the"
+        " dashed line. Of models with"
         " several seeds the notes of all pieces are counted.",
     ),
     "model_ranking": (
@@ -117,20 +122,20 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " seeds; in brackets the places that 95 % of the resamples give a model. The dashed line is"
         " the ceiling, what one half of the real pieces is from the other, the dotted one the"
         " floor, a Markov chain. Right: the mean distance between two pieces of a model, which"
-        " collapses where a model repeats itself; dashed, that of all real pieces.",
+        f" collapses where a model repeats itself; dashed, that of all real pieces. {LENGTHS}",
     ),
     "model_differences": (
         "Differences from the real pieces, measure by measure",
         "Each row is a measure, each dot a model: how far the mean over its pieces lies from that"
         " over the real ones, in standard deviations of the real pieces, with 95 % intervals. What"
         " lies on the line is as in real music. What copies the training set lies right of the line"
-        " in the two last rows.",
+        f" in the two last rows. {LENGTHS}",
     ),
     "measures_agree": (
         "Which measures agree",
         "Each cell says whether two measures put the models in the same order, by how far each is"
         " from the real pieces: red the same, blue the opposite. Of few models the correlations are"
-        " coarse. A measure in which all models are equal is left out.",
+        f" coarse. A measure in which all models are equal is left out. {LENGTHS}",
     ),
     "attention_network": (
         "The attention network",

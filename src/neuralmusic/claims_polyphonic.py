@@ -30,7 +30,6 @@ from neuralmusic.evidence import (
     printed,
 )
 from neuralmusic.seeds import derive
-from neuralmusic.stored import read_csv
 from neuralmusic.thesis import EVENTS, MONOPHONIC, PIANOROLL
 
 SECTION = "5.4.3"
@@ -132,7 +131,7 @@ def old_notes_stay_on(evidence: Evidence) -> Finding:
     for model in models:
         of_runs, of_model, pieces = [], [], 0
         for run in own["runs"][model]:
-            notes = load_note_ends(evidence, run)
+            notes = evidence.note_ends(run)
             is_old = notes["age_steps"] > window
             turned_off = is_old & (notes["turned_off"] > 0)
             table = pd.DataFrame({"file": notes["file"], "old": is_old, "off": turned_off})
@@ -184,12 +183,6 @@ def share_turned_off(
     generator = np.random.default_rng(derive(seed, "unseen", label))
     chance = generator.beta(0.5, (old > 0).sum() + 0.5, resamples)
     return Estimate(share.value, np.abs(share.value - chance), SHARE)
-
-
-def load_note_ends(evidence: Evidence, run: str) -> pd.DataFrame:
-    """How every sampled note of a run ended, one row a note."""
-    path = evidence.results / "samples" / evidence.experiment / run / "note_ends.csv"
-    return read_csv(path, ["file"], ["age_steps", "stuck", "turned_off"])
 
 
 def _share(happened: pd.Series) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from neuralmusic.files import InputError, writing
+from neuralmusic.csv_reading import read_csv
+from neuralmusic.files import write_csv
+from neuralmusic.lengths import WHOLE, in_turn, note_ends, read_samples
 from neuralmusic.measures.pitch import (
     CLASSES,
     PITCHES,
@@ -20,59 +22,60 @@ from neuralmusic.measures.pitch import (
 )
 from neuralmusic.measures.rhythm import longest_note_seconds, mean_ioi_seconds, mean_note_seconds
 from neuralmusic.measures.transitions import repeated_notes, transition_counts
-from neuralmusic.midi import MidiError, read_midi
 from neuralmusic.notes import NoteList
-from neuralmusic.stored import read_csv
 
 PITCH_COLUMNS = [f"pitch_{pitch}" for pitch in range(PITCHES)]
 TRANSITION_COLUMNS = [f"transition_{a}_{b}" for a in range(CLASSES) for b in range(CLASSES)]
 
 
-def evaluate(samples_folder: Path, out_folder: Path) -> None:
+def evaluate(samples_folder: Path, out_folder: Path, lengths: Sequence[float] = WHOLE) -> None:
     """Measures every *.mid of a folder and writes `pieces.csv`, one row a piece, sorted by name.
 
-    `pitch_*` and `transition_*` are raw counts; undefined values are empty cells. A piece without
-    notes has a row too: silence is what the model made. `stuck_notes` cannot be told from a MIDI
-    file: it is what the folder's own pieces.csv says, empty where there is none. Raises InputError
-    naming each file that cannot be read.
+    Pieces are measured up to `lengths` in seconds, in turn; a note that sounds across the cut ends
+    there. `pitch_*` and `transition_*` are raw counts; undefined values are empty cells. A piece
+    without notes has a row too: silence is what the model made. Raises InputError naming each file
+    that cannot be read.
     """
-    paths = sorted(Path(samples_folder).glob("*.mid"))
-    if not paths:
-        raise InputError(f"{samples_folder} holds no *.mid file: sample the model first")
-    rows, unreadable = [], []
-    for path in paths:
-        try:
-            notes = read_midi(path, time="seconds", allow_empty=True)
-        except (MidiError, OSError) as error:
-            unreadable.append(f"{path}: {error}")
-            continue
-        rows.append(piece_row(path.name, notes))
-    if unreadable:
-        raise InputError(f"{len(unreadable)} unreadable samples:\n" + "\n".join(unreadable))
-    frame = pd.DataFrame(rows)
-    stuck = pd.array(stuck_notes(Path(samples_folder), list(frame["file"])), dtype="Int64")
-    frame.insert(list(frame.columns).index("notes") + 1, "stuck_notes", stuck)
+    folder = Path(samples_folder)
+    pieces = read_samples(folder)
+    cut = in_turn(pieces, lengths)
+    stuck = stuck_notes(folder, pieces, lengths)
+    frame = pd.DataFrame([piece_row(file, of.cut(cut[file])) for file, of in pieces.items()])
+    counts = pd.array([stuck.get(file) for file in pieces], dtype="Int64")
+    frame.insert(list(frame.columns).index("notes") + 1, "stuck_notes", counts)
     for column in ("lowest_pitch", "highest_pitch"):
         frame[column] = frame[column].astype("Int64")  # whole numbers that may be missing
-    with writing(Path(out_folder) / "pieces.csv") as file:
-        frame.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+    write_csv(Path(out_folder) / "pieces.csv", frame)
 
 
-def stuck_notes(samples_folder: Path, files: Sequence[str]) -> list[int | None]:
-    """How many notes of each file decoding had to end, None where the folder does not say."""
-    path = samples_folder / "pieces.csv"
-    if not path.is_file():
-        return [None] * len(files)
-    frame = read_csv(path, ["file"])
+def stuck_notes(
+    folder: Path, pieces: Mapping[str, NoteList], lengths: Sequence[float]
+) -> dict[str, int]:
+    """How many notes of each piece decoding had to end; of what is cut, see `note_ends`.
+
+    A MIDI file does not tell: it is what the folder's own pieces.csv says, and of cut pieces its
+    note_ends.csv. Pieces of which neither says it are left out.
+    """
+    if not (folder / "pieces.csv").is_file():
+        return {}
+    frame = read_csv(folder / "pieces.csv", ["file"])
     if not {"file", "stuck_notes"} <= set(frame.columns):  # another's, beside another's music
-        return [None] * len(files)
+        return {}
     counts = pd.to_numeric(frame["stuck_notes"], errors="coerce")
     known = {
         file: int(count)
         for file, count in zip(frame["file"], counts, strict=True)
-        if 0 <= count < np.inf
+        if np.isfinite(count)
     }
-    return [known.get(file) for file in files]
+    cut = in_turn(pieces, lengths)
+    is_cut = [file for file, piece in pieces.items() if cut[file] < piece.length_seconds]
+    if not is_cut:
+        return known
+    if not (folder / "note_ends.csv").is_file():
+        return {file: count for file, count in known.items() if file not in is_cut}
+    ends = note_ends(folder, lengths)
+    within = ends.groupby("file")["stuck"].sum().to_dict()
+    return known | {file: int(within.get(file, 0)) for file in is_cut if file in known}
 
 
 def piece_row(file: str, notes: NoteList) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from neuralmusic.compare import (
     REAL,
@@ -18,6 +19,7 @@ from neuralmusic.compare import (
     trained_models,
 )
 from neuralmusic.estimate import Estimate
+from neuralmusic.lengths import note_ends, real_lengths
 from neuralmusic.thesis import THESIS
 
 PLAIN = ("basic", "emb")
@@ -61,6 +63,19 @@ class Evidence:
     @cached_property
     def comparison(self) -> Comparison:
         return load_comparison(self.experiment, self.params, self.results)
+
+    @cached_property
+    def lengths(self) -> Sequence[float]:
+        """Up to which the samples are measured: see `lengths.real_lengths`."""
+        least = self.params["experiments"][self.experiment]["min_seconds"]
+        return real_lengths(self._samples(REAL), least)
+
+    def note_ends(self, run: str) -> pd.DataFrame:
+        """How the notes of a run's samples ended: see `lengths.note_ends`."""
+        return note_ends(self._samples(run), self.lengths)
+
+    def _samples(self, run: str) -> Path:
+        return self.results / "samples" / self.experiment / run
 
     def of(self, experiment: str) -> Evidence:
         """What the runs of another experiment left."""

@@ -308,6 +308,8 @@ def model_parameters(params: dict, experiment: str, run: str, verb: str) -> dict
     if model not in settings["models"]:  # the pseudo-model `real`
         own = {key: settings["sampling"][key] for key in ("seconds", "max_note_seconds")}
         return common | {"sampling": own}
+    if verb == "evaluate":  # up to the lengths of the real pieces that are long enough
+        common |= {"min_seconds": settings["evaluation"]["min_seconds"]}
     entry = settings["models"][model]
     if entry["family"] == FOLDER:
         return common | _folder_parameters(params, experiment, model)

@@ -13,7 +13,15 @@ from neuralmusic.compare import FLOOR
 from neuralmusic.comparison_frames import FARNESS, Frames, decimals, heading, read_frames
 from neuralmusic.set_comparison import FRECHET
 from neuralmusic.significance import LEVEL
-from neuralmusic.table_text import TIE, Page, Table, floor_footnote, folders_footnote, number
+from neuralmusic.table_text import (
+    LENGTHS,
+    TIE,
+    Page,
+    Table,
+    floor_footnote,
+    folders_footnote,
+    number,
+)
 
 DIFFERS = "≠"  # as `page.cell` knows it
 OF_STANDING = {FRECHET: ("Fréchet distance", 2), "diversity_sd": ("diversity, sd", 2)}
@@ -98,8 +106,7 @@ def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
             " are those of one half of them against the other.",
             f"By the Fréchet distance: {floor_footnote(_not_beating(found))}",
             folders_footnote(folders),
-            f"Pieces measured: {sizes}. Each sample is cut to the length of one of the real pieces,"
-            " so that nothing differs by length alone.",
+            f"Pieces measured: {sizes}. {LENGTHS}",
             f"Empty cells: in no piece, or too few, {', '.join(unmeasured)} can be measured."
             if unmeasured
             else "",

@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neuralmusic.compare import REAL
 from neuralmusic.comparison_frames import frames_of, write_frames
+from neuralmusic.csv_reading import read_csv
 from neuralmusic.files import InputError
+from neuralmusic.lengths import WHOLE, real_lengths
 from neuralmusic.piece_sets import PieceSet, Reading, piece_set, read_sets, with_originality
-from neuralmusic.prepare import PIECE_COLUMNS, load_encoded
+from neuralmusic.prepare import load_encoded
 from neuralmusic.representations import REPRESENTATIONS
 from neuralmusic.set_comparison import compare_sets
-from neuralmusic.stored import read_exact_csv
 
 
 def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> None:
@@ -23,10 +22,9 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
 
     The training pieces, as the representation has them, are what the samples may have copied; a
     real piece of the test split says what a piece that was never trained on shares with them.
-    Samples shorter than the experiment's minimum are left out, as from all tables. Of the others
-    each is cut to the length of a real piece, in turn: most real pieces are shorter than samples,
-    and would differ by that alone in all that grows with length, such as notes and used pitches.
-    Raises InputError naming a sample that cannot be read.
+    Samples are cut to the lengths of real pieces, and those shorter than the experiment's minimum
+    left out, as in all tables: see `lengths`. Raises InputError naming a sample that cannot be
+    read.
     """
     (experiment,) = params["experiments"]
     own = params["experiments"][experiment]
@@ -36,7 +34,7 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
     models = [model for model in own["models"] if model != REAL]
     runs = [run for model in models for run in own["runs"][model]]
 
-    def read(names: Sequence[str], lengths: Sequence[float] = (np.inf,)) -> dict[str, PieceSet]:
+    def read(names: Sequence[str], lengths: Sequence[float] = WHOLE) -> dict[str, PieceSet]:
         reading = Reading(params["time"], cut_seconds=lengths)
         found = read_sets({name: folder / name for name in names}, reading)
         return {name: whole(name, of) for name, of in found.items()}
@@ -53,8 +51,7 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
         return with_originality(found.select(long_enough), learned)
 
     real = read([REAL])[REAL]
-    lengths = [piece.length_seconds for piece in real.pieces]
-    made = read(runs, lengths or (np.inf,))
+    made = read(runs, real_lengths(folder / REAL, own["min_seconds"]))
     sets = {model: [made[run] for run in own["runs"][model]] for model in models}
     found = compare_sets(real, sets, own["seed"], own["resamples"])
     write_frames(frames_of(found), out)
@@ -64,7 +61,7 @@ def _training(own: Mapping[str, Any], encoded: Path) -> PieceSet:
     """The training pieces, once each, decoded as the samples are."""
     settings = own["representation"]
     representation = REPRESENTATIONS[settings["name"]]
-    stretches = read_exact_csv(encoded / "pieces.csv", PIECE_COLUMNS)
+    stretches = read_csv(encoded / "pieces.csv", ["piece", "split"])
     is_plain = (stretches.loc[stretches["split"] == "train", "stretch"] == 1).to_numpy()
     found = load_encoded(encoded, "train")
     pieces = {

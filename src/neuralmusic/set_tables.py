@@ -227,7 +227,6 @@ def used_pitches(comparison: Comparison) -> SetMeasure:
         ),
         heading="used pitches",
         decimals=2,
-        note="Real pieces that are shorter than the samples have less time to use pitches.",
     )
 
 
@@ -238,7 +237,7 @@ def _nearest_to_real(
     about: str,
     heading: str,
     decimals: int,
-    note: str,
+    note: str = "",
 ) -> SetMeasure:
     """A mean over pieces of which nearer to that of the real pieces is better."""
     estimates = {name: comparison.character(name)[measure] for name in comparison.names}
@@ -251,7 +250,7 @@ def _nearest_to_real(
         estimates=estimates,
         scores={name: abs(estimate - real) for name, estimate in estimates.items()},
         needs_real=False,
-        notes=[f"`real` is the mean of all real pieces. {note}"],
+        notes=[f"`real` is the mean of all real pieces. {note}".strip()],
     )
 
 

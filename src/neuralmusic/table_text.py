@@ -13,6 +13,10 @@ from neuralmusic.estimate import Estimate, best_of, excludes_zero
 
 TIE = "†"
 EMPTY = float("nan")  # written as an empty cell
+LENGTHS = (
+    "Each sample is measured up to the length of one of the real pieces, so that nothing differs by"
+    " length alone."
+)
 
 # How the measures of `compare.character_estimates` are printed: heading and decimals.
 CHARACTER_HEADINGS: dict[str, tuple[str, int]] = {
@@ -86,12 +90,12 @@ def with_interval(estimate: Estimate, decimals: int) -> str:
 class Ranking:
     """Who is best of the models but `real`, who not told from it, who does not beat the floor."""
 
-    best: str | None
+    best: set[str]  # several where they are equal, none where all are
     ties: set[str]
     not_beating: list[str] | None  # None where the floor was not run or measured
 
     def mark(self, name: str, text: str) -> str:
-        if name == self.best:
+        if name in self.best:
             return f"**{text}**"
         return f"{text} {TIE}" if name in self.ties else text
 
@@ -99,7 +103,12 @@ class Ranking:
 def rank(scores: Mapping[str, Estimate]) -> Ranking:
     """Ranks the models but `real`, the floor among them, by a score of which less is better."""
     models = {name: score for name, score in scores.items() if name != REAL}
-    best, ties = best_of(models)
+    first, ties = best_of(models)
+    known = {name: score.value for name, score in models.items() if np.isfinite(score.value)}
+    best = {name for name, value in known.items() if value == known[first or name]}
+    if len(best) == len(known):  # no model is better than another
+        best, ties = set(), set()
+    ties -= best
     floor = models.get(FLOOR)
     if floor is None or not np.isfinite(floor.value):
         return Ranking(best, ties, None)
@@ -121,8 +130,8 @@ def interval_footnote(resamples: int) -> str:
     """What brackets and marks mean."""
     return (
         f"In brackets: 95 % intervals from {resamples} resamples of pieces. Bold: the best of the"
-        f" trained models. {TIE}: its difference from the best is not significant (the interval of"
-        " the difference, paired on the real pieces, holds 0)."
+        f" models, if any is. {TIE}: its difference from the best is not significant (the interval"
+        " of the difference, paired on the real pieces, holds 0)."
     )
 
 
@@ -163,8 +172,9 @@ def stuck_footnote(max_note_seconds: float) -> str:
     """What a stuck note is."""
     return (
         "Stuck notes: those that decoding had to end, since they were longer than"
-        f" {max_note_seconds:g} seconds or, of events, still on at the end of the piece; over all"
-        " notes of the set."
+        f" {max_note_seconds:g} seconds or, of events, still on at the end of the whole piece; over"
+        " all notes of the set. A note that is on where a sample is cut is stuck only if it is so"
+        " in the whole one."
     )
 
 
@@ -179,7 +189,7 @@ def sizes_footnote(comparison: Comparison) -> str:
         parts.append(f"{name} {' + '.join(counts)}")
     return (
         f"Pieces measured: {', '.join(parts)}. Left out are those under"
-        f" {comparison.min_seconds:g} seconds."
+        f" {comparison.min_seconds:g} seconds. {LENGTHS}"
     )
 
 

@@ -10,12 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from neuralmusic.compare import (
-    FLOOR,
-    REAL,
-    load_comparison,
-    pooled,
-)
+from neuralmusic.compare import FLOOR, REAL, load_comparison, pooled
+from neuralmusic.csv_reading import read_csv
 from neuralmusic.distance_table import distance_to_real
 from neuralmusic.files import InputError, write_csv, write_text
 from neuralmusic.grammar_table import grammar
@@ -30,7 +26,6 @@ from neuralmusic.set_tables import (
     transitions,
     used_pitches,
 )
-from neuralmusic.stored import read_csv
 from neuralmusic.table_text import (
     CHARACTER_HEADINGS,
     EMPTY,
@@ -182,10 +177,7 @@ def sample_character(params: Mapping[str, Any], results: Path) -> Table:
         pages.append(
             Page(
                 title=f"Character of the samples, {experiment} experiment",
-                about=(
-                    "Means over pieces. Nearer to `real` is better; shorter pieces use fewer"
-                    " pitches, and real pieces are often shorter than samples."
-                ),
+                about="Means over pieces. Nearer to `real` is better.",
                 header=["model", *headings, "pieces under two notes"],
                 rows=lines,
                 footnotes=[

@@ -2,7 +2,8 @@
 #
 #   sample    -> results/samples/{experiment}/{model}   one MIDI file a piece; `real` is the test set,
 #                                                       a folder's are what another system made
-#   evaluate  -> results/metrics/{experiment}/{model}   one row a piece, from the MIDI files alone
+#   evaluate  -> results/metrics/{experiment}/{model}   one row a piece, from the MIDI files alone,
+#                                                       as far as real pieces go: see lengths.py
 #   rank      -> results/rankings/{experiment}          all models held against `real`
 
 
@@ -94,21 +95,31 @@ for of_experiment, of_folder in jobs.folder_models(PARAMS):
             " 2>&1 | tee {log:q}"
 
 
+def real_of(wildcards):
+    """The real pieces, up to whose lengths a model's are measured."""
+    real = f"results/samples/{wildcards.experiment}/real"
+    return [] if wildcards.model == "real" else real
+
+
 rule evaluate:
     input:
         params=lambda w: SNAPSHOTS["evaluate", f"{w.experiment}/{w.model}"],
         code=code_of("evaluate"),
         samples="results/samples/{experiment}/{model}",
+        real=real_of,
     output:
         directory("results/metrics/{experiment}/{model}"),
     log:
         "logs/evaluate/{experiment}.{model}.log",
     benchmark:
         "logs/evaluate/{experiment}.{model}.tsv"
+    params:
+        real=lambda w, input: ["--real", input.real] if input.real else [],
     shell:
         "{RUN} evaluate"
         " --params {input.params:q}"
         " --samples {input.samples:q}"
+        " {params.real:q}"
         " --out {output:q}"
         " 2>&1 | tee {log:q}"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,11 @@ import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 
-from neuralmusic.compare import (
-    FLOOR,
-    REAL,
-    MetricSet,
-    load_metrics,
-    pooled,
-    trained_models,
-)
+from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics, pooled, trained_models
+from neuralmusic.csv_reading import read_csv
+from neuralmusic.files import InputError
+from neuralmusic.lengths import WHOLE, note_ends, real_lengths
 from neuralmusic.representations import REPRESENTATIONS
-from neuralmusic.stored import read_csv
 
 # One colour a model through all figures, after Okabe and Ito's. Plain models are blue, attention
 # without embedding is warm; all differ in lightness too, for readers who do not see the hues.
@@ -111,14 +107,25 @@ class Run:
 
     def sampled(self, run: str) -> pd.DataFrame:
         """What `sample` says of each piece of a run or of `real`, by file."""
+        columns = {"file", "primer_piece", "notes", "stuck_notes"}
         path = self.folder("samples", run) / "pieces.csv"
-        frame = read_csv(path, ["file", "primer_piece"], ["notes", "stuck_notes"])
+        frame = read_csv(path, ["file", "primer_piece"])
+        if missing := columns - set(frame.columns):
+            raise InputError(f"{path} lacks columns {sorted(missing)}: sample the model again")
         return frame.sort_values("file", kind="stable")
 
     def note_ends(self, run: str) -> pd.DataFrame:
         """How each note of a run's pieces ended; those of a piece are in (onset, pitch) order."""
-        numbers = ["onset_seconds", "pitch", "age_steps", "stuck", "turned_off"]
-        return read_csv(self.folder("samples", run) / "note_ends.csv", ["file"], numbers)
+        return note_ends(self.folder("samples", run))
+
+    def counted_note_ends(self, run: str) -> pd.DataFrame:
+        """The same of the notes that tables count: see `lengths`."""
+        return note_ends(self.folder("samples", run), WHOLE if run == REAL else self.lengths)
+
+    @cached_property
+    def lengths(self) -> Sequence[float]:
+        """Up to which the samples are measured."""
+        return real_lengths(self.folder("samples", REAL), self.params["min_seconds"])
 
 
 def common_limit(highest: Mapping[str, float], low: float = 0.0) -> float:

@@ -126,7 +126,7 @@ class ByAge:
 def stuck_by_age(run: Run) -> Figure:
     """The share of notes never turned off, by the age that they have reached."""
     names = [*run.models, REAL]
-    ends = {name: run.of_all_runs(name, run.note_ends) for name in names}
+    ends = {name: run.of_all_runs(name, run.counted_note_ends) for name in names}
     oldest = max((int(of["age_steps"].max()) for of in ends.values() if len(of)), default=1)
     ages = np.unique(np.geomspace(1, max(oldest, 2), AGES).round().astype(int))
     found = {name: _by_age(run, name, of, ages) for name, of in ends.items()}
