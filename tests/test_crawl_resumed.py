@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from neuralmusic import config, prepare
+from neuralmusic import prepare
 from neuralmusic.code import code_of
 from neuralmusic.datasets import DATASETS
 from neuralmusic.datasets.crawl import crawl, file_names
@@ -389,10 +389,3 @@ def test_the_crawler_is_code_of_the_sources_that_crawl():
     for source in DATASETS:
         files = {file.name for file in code_of("fetch", source=source)}
         assert files & crawlers == (crawlers if source in SOURCES else set())
-
-
-@pytest.mark.parametrize("source", SOURCES)
-def test_params_yaml_has_the_source_with_its_address(source):
-    dataset = config.load(ROOT / "params.yaml", ROOT / config.SCHEMA)["datasets"][source]
-    assert dataset["address"] == DATASETS[source].ABOUT.address
-    assert dataset["delay_seconds"] >= 1

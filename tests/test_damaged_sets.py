@@ -7,7 +7,7 @@ should say.
 import numpy as np
 import pytest
 
-from neuralmusic.measures.registry import MEASURES
+from neuralmusic.measures.registry import KEY, MEASURES
 from neuralmusic.piece_sets import COPIED, piece_set, with_originality
 from neuralmusic.set_comparison import FRECHET, compare_sets
 from neuralmusic.significance import LEVEL
@@ -112,18 +112,18 @@ def test_a_repeated_piece_is_seen_in_the_diversity_and_the_overlaps(found):
 
 
 def test_transposed_pieces_are_seen_in_the_pitches_and_not_in_the_intervals(found):
-    assert significant(found, "transposed") == {"lowest_pitch", "highest_pitch"}
+    assert {"lowest_pitch", "highest_pitch"} <= significant(found, "transposed")
     assert {"pitch_class_shares", "highest_pitch"} <= farther(found, "transposed")
     of = overlaps(found, "transposed"), overlaps(found, "undamaged")
     assert of[0]["pitch_class_shares"] < of[1]["pitch_class_shares"] - 0.2
-    seen = {"lowest_pitch", "highest_pitch", "pitch_class_shares", "pitch_class_transition_shares"}
-    assert unchanged(found, "transposed", set(MEASURES) - seen)
+    others = {name for name, measure in MEASURES.items() if KEY not in measure.depends_on}
+    assert unchanged(found, "transposed", others)
 
 
 def test_dropped_notes_are_seen_in_time_and_repetition_and_not_in_loudness(found):
     # A tenth of the notes is less than pieces of one set differ by, but breaks what repeats.
     a_tenth, a_third = (significant(found, f"a {part} dropped") for part in ("tenth", "third"))
-    assert a_tenth == {*REPETITION, *PLAYED_AT_ONCE}
+    assert {*REPETITION, *PLAYED_AT_ONCE} <= a_tenth
     gone = {"notes", "notes_per_minute", "mean_ioi_seconds", "median_ioi_seconds"}
     assert a_tenth | gone <= a_third
     assert not (LOUDNESS | {"mean_note_seconds", "pitch_class_entropy_bits"}) & a_third

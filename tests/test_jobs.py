@@ -37,6 +37,17 @@ def of_model(verbs, experiment: str, model: str) -> set[tuple[str, str]]:
     return found
 
 
+def comparing(*experiments: str) -> set[str]:
+    """The verbs that compare the models of experiments; not all experiments have figures."""
+    is_drawn = any(of in experiments for _, of in jobs.FIGURES.values())
+    return {"rank", "tabulate", "judge", *(["draw"] if is_drawn else [])}
+
+
+def sampling_anew(experiment: str) -> list[str]:
+    """The experiments that sample the models of one."""
+    return [e for e in SAMPLED_ANEW if EXPERIMENTS[e]["weights_of"] == experiment]
+
+
 def verbs_of(found: set[tuple[str, str]]) -> set[str]:
     return {verb for verb, _ in found}
 
@@ -71,7 +82,7 @@ def test_how_long_pieces_and_notes_are_is_true_of_real_ones_too(experiment, key)
     after = edited("experiments", experiment, "sampling", key, value=7)
     found = changed_jobs(after)
     assert of({"sample"}, experiment, ["real"]) <= found
-    assert verbs_of(found) == {"sample", "evaluate", "rank", "tabulate", "draw", "judge"}
+    assert verbs_of(found) == {"sample", "evaluate", *comparing(experiment)}
 
 
 def test_how_sets_are_compared_is_in_what_compares_them():
@@ -118,10 +129,9 @@ def test_more_seeds_are_jobs_of_their_own_and_change_no_other(experiment):
     models = EXPERIMENTS[experiment]["models"]
     runs = [f"{model}.{seeds}" for model in models if models[model]["family"] != "markov"]
     new = of(ALL_VERBS, experiment, runs)
-    for other in SAMPLED_ANEW:
-        if EXPERIMENTS[other]["weights_of"] == experiment:
-            new |= of({"sample", "evaluate"}, other, runs)
-    assert verbs_of(found - new) == {"rank", "tabulate", "draw", "judge"}
+    for other in sampling_anew(experiment):
+        new |= of({"sample", "evaluate"}, other, runs)
+    assert verbs_of(found - new) == comparing(experiment, *sampling_anew(experiment))
     assert new == found & set(jobs.all_jobs(after)) - set(jobs.all_jobs(PARAMS))
     tables = {("tabulate", n) for n in jobs.TABLES if experiment in jobs.experiments_of(n, PARAMS)}
     assert {item for item in found if item[0] == "tabulate"} == tables
@@ -201,7 +211,7 @@ def test_without_the_experiment_that_samples_anew_all_else_is_as_it_was(experime
     models = [*EXPERIMENTS[experiment]["models"], "real"]
     assert of({"sample", "evaluate"}, experiment, models) <= found
     rest = found - of({"sample", "evaluate"}, experiment, models)
-    assert verbs_of(rest) == {"rank", "tabulate", "draw", "judge"}
+    assert verbs_of(rest) == comparing(experiment)
 
 
 @pytest.mark.parametrize("key", ["device", "threads"])

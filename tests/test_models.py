@@ -199,7 +199,8 @@ def test_input_without_an_embedding_is_the_step_itself(experiment, name, objecti
 
 
 # How much first weights are enlarged, and the learning rate, to learn within seconds.
-LEARNS_WITH = {"rnn": (2.0, 0.02), "decoder": (1.0, 0.004)}
+LEARNS_WITH = {"rnn": (2.0, 0.02)}
+BY_DEFAULT = (1.0, 0.004)
 PATTERNS = [[1, 1, 2], [3, 4, 0, 5]]  # what follows a 1 needs a memory
 
 
@@ -211,7 +212,7 @@ def still(steps: np.ndarray, semitones: np.ndarray) -> np.ndarray:
 @of_entries(lambda model: not isinstance(model, Counted))
 def test_a_model_that_is_trained_by_gradient_learns_by_heart(experiment, name, objective):
     window, length = (16, 16) if objective == "causal" else (6, 60)
-    sharpened, learning_rate = LEARNS_WITH[entry_of(experiment, name)["family"]]
+    sharpened, learning_rate = LEARNS_WITH.get(entry_of(experiment, name)["family"], BY_DEFAULT)
     model = built(experiment, name, objective, sharpened, width=32, window=window)
     own = entry_of(experiment, name)["training"]
     own = own | {"objective": objective, "window_steps": window, "precision": "float32"}

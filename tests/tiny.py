@@ -30,7 +30,7 @@ SCHEMA = ROOT / config.SCHEMA
 PARAMS_FILE = ROOT / "tests" / config.PARAMS
 # Without what its anchors share, so that a test can change one of them.
 RAW = json.loads(json.dumps(yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))))
-RAW = with_registered(RAW, SCHEMA)
+RAW = with_registered(RAW, SCHEMA, ROOT / config.PARAMS)
 PARAMS = config.resolve(copy.deepcopy(RAW), SCHEMA)
 EXPERIMENTS = PARAMS["experiments"]
 # Those that train their models, and those that sample another's.

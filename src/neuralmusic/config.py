@@ -40,15 +40,20 @@ def load(
 ) -> dict:
     """The parameters of a file, with `changes` in place of what they name, resolved: see `resolve`.
 
-    Raises InputError where the file cannot be read or is no YAML.
+    Raises InputError as `read` and `resolve` do.
     """
+    raw = read(path)
+    return resolve(merge(raw, dict(changes)) if changes else raw, schema)
+
+
+def read(path: Path = PARAMS) -> Any:
+    """What a file of parameters says; raises InputError where it cannot be read or is no YAML."""
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no valid YAML: {error}") from error
-    return resolve(merge(raw, dict(changes)) if changes else raw, schema)
 
 
 def resolve(raw: dict, schema_path: Path = SCHEMA) -> dict:

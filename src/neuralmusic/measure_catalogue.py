@@ -73,6 +73,7 @@ def details(name: str) -> str:
         shown["of"] = f"one piece{beats}"
         if measure.shape:
             shown["values"] = str(measure.shape[0])
+        shown["changes with"] = ", ".join(measure.depends_on) or "no other key, tempo or velocity"
     lines = [name, *(paragraph(label, text) for label, text in shown.items() if text)]
     return "\n".join(lines) + "\n"
 

@@ -15,6 +15,8 @@ from neuralmusic.notes import NoteList
 
 UNBOUNDED = math.inf
 CLASSES, PAIRS = (12,), (144,)
+# What music may differ in and be the same music, and a measure of it not the same value.
+KEY, TEMPO, VELOCITY = "key", "tempo", "velocity"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Measure:
     """A measure of one piece: how it is computed, what it can be, and how it is printed.
 
     `function` takes the note list, and its bars where `needs_bars`; `limits` are the smallest and
-    the largest value, or element; `shape` is that of its result, () for a number.
+    the largest value, or element; `shape` is that of its result, () for a number; `depends_on` says
+    whether the value is another one of the same music in another key, tempo or velocity.
     """
 
     function: Callable[..., float | np.ndarray | None]
@@ -31,6 +34,7 @@ class Measure:
     decimals: int = 2
     shape: tuple[int, ...] = ()
     needs_bars: bool = False
+    depends_on: tuple[str, ...] = (KEY, TEMPO, VELOCITY)
 
 
 @dataclass(frozen=True)
@@ -50,67 +54,123 @@ KEYS = ("formula", "unit", "range", "direction", "source")
 
 MEASURES: dict[str, Measure] = {
     # Pitch.
-    "used_pitches": Measure(pitch.used_pitches, (0, 128), "used pitches", 1),
-    "lowest_pitch": Measure(pitch.lowest_pitch, (0, 127), "lowest pitch", 1),
-    "highest_pitch": Measure(pitch.highest_pitch, (0, 127), "highest pitch", 1),
+    "used_pitches": Measure(pitch.used_pitches, (0, 128), "used pitches", 1, depends_on=()),
+    "lowest_pitch": Measure(pitch.lowest_pitch, (0, 127), "lowest pitch", 1, depends_on=(KEY,)),
+    "highest_pitch": Measure(pitch.highest_pitch, (0, 127), "highest pitch", 1, depends_on=(KEY,)),
     "pitch_range_semitones": Measure(
-        pitch.pitch_range_semitones, (0, 127), "pitch range, semitones", 1
+        pitch.pitch_range_semitones, (0, 127), "pitch range, semitones", 1, depends_on=()
     ),
     "mean_interval_semitones": Measure(
-        transitions.mean_interval_semitones, (0, 127), "mean interval, semitones"
+        transitions.mean_interval_semitones, (0, 127), "mean interval, semitones", depends_on=()
     ),
-    "repeated_notes": Measure(transitions.repeated_notes, (0, 1), "repeated notes", 3),
+    "repeated_notes": Measure(
+        transitions.repeated_notes, (0, 1), "repeated notes", 3, depends_on=()
+    ),
     "pitch_class_entropy_bits": Measure(
-        pitch.pitch_class_entropy_bits, (0, math.log2(12)), "pitch-class entropy, bits"
+        pitch.pitch_class_entropy_bits,
+        (0, math.log2(12)),
+        "pitch-class entropy, bits",
+        depends_on=(),
     ),
-    "scale_consistency": Measure(pitch.scale_consistency, (7 / 12, 1), "scale consistency", 3),
+    "scale_consistency": Measure(
+        pitch.scale_consistency, (7 / 12, 1), "scale consistency", 3, depends_on=()
+    ),
     "pitch_class_shares": Measure(
-        pitch.pitch_class_shares, (0, 1), "pitch-class histogram", 3, CLASSES
+        pitch.pitch_class_shares, (0, 1), "pitch-class histogram", 3, CLASSES, depends_on=(KEY,)
     ),
     "pitch_class_transition_shares": Measure(
-        transitions.pitch_class_transition_shares, (0, 1), "pitch-class transitions", 3, PAIRS
+        transitions.pitch_class_transition_shares,
+        (0, 1),
+        "pitch-class transitions",
+        3,
+        PAIRS,
+        depends_on=(KEY,),
     ),
     # Time.
-    "notes": Measure(rhythm.note_count, (0, UNBOUNDED), "notes", 1),
-    "notes_per_minute": Measure(rhythm.notes_per_minute, (0, UNBOUNDED), "notes a minute", 1),
-    "mean_ioi_seconds": Measure(rhythm.mean_ioi_seconds, (0, UNBOUNDED), "mean IOI, s", 3),
-    "median_ioi_seconds": Measure(rhythm.median_ioi_seconds, (0, UNBOUNDED), "median IOI, s", 3),
-    "mean_note_seconds": Measure(rhythm.mean_note_seconds, (0, UNBOUNDED), "mean note, s", 3),
-    "longest_note_seconds": Measure(rhythm.longest_note_seconds, (0, UNBOUNDED), "longest note, s"),
+    "notes": Measure(rhythm.note_count, (0, UNBOUNDED), "notes", 1, depends_on=()),
+    "notes_per_minute": Measure(
+        rhythm.notes_per_minute, (0, UNBOUNDED), "notes a minute", 1, depends_on=(TEMPO,)
+    ),
+    "mean_ioi_seconds": Measure(
+        rhythm.mean_ioi_seconds, (0, UNBOUNDED), "mean IOI, s", 3, depends_on=(TEMPO,)
+    ),
+    "median_ioi_seconds": Measure(
+        rhythm.median_ioi_seconds, (0, UNBOUNDED), "median IOI, s", 3, depends_on=(TEMPO,)
+    ),
+    "mean_note_seconds": Measure(
+        rhythm.mean_note_seconds, (0, UNBOUNDED), "mean note, s", 3, depends_on=(TEMPO,)
+    ),
+    "longest_note_seconds": Measure(
+        rhythm.longest_note_seconds, (0, UNBOUNDED), "longest note, s", depends_on=(TEMPO,)
+    ),
     "note_length_shares": Measure(
-        rhythm.note_length_shares, (0, 1), "note-length histogram", 3, CLASSES
+        rhythm.note_length_shares, (0, 1), "note-length histogram", 3, CLASSES, depends_on=(TEMPO,)
     ),
     "note_length_transition_shares": Measure(
-        rhythm.note_length_transition_shares, (0, 1), "note-length transitions", 3, PAIRS
+        rhythm.note_length_transition_shares,
+        (0, 1),
+        "note-length transitions",
+        3,
+        PAIRS,
+        depends_on=(TEMPO,),
     ),
     # Polyphony and loudness.
-    "mean_polyphony": Measure(polyphony.mean_polyphony, (1, UNBOUNDED), "notes at once"),
-    "polyphony_rate": Measure(polyphony.polyphony_rate, (0, 1), "polyphony rate", 3),
-    "mean_velocity": Measure(dynamics.mean_velocity, (0, 127), "mean velocity", 1),
-    "velocity_spread": Measure(dynamics.velocity_spread, (0, 90), "velocity spread", 1),
+    "mean_polyphony": Measure(
+        polyphony.mean_polyphony, (1, UNBOUNDED), "notes at once", depends_on=()
+    ),
+    "polyphony_rate": Measure(polyphony.polyphony_rate, (0, 1), "polyphony rate", 3, depends_on=()),
+    "mean_velocity": Measure(
+        dynamics.mean_velocity, (0, 127), "mean velocity", 1, depends_on=(VELOCITY,)
+    ),
+    "velocity_spread": Measure(
+        dynamics.velocity_spread, (0, 90), "velocity spread", 1, depends_on=(VELOCITY,)
+    ),
     # Structure.
     "short_self_similarity": Measure(
-        structure.short_self_similarity, (-1, 1), "self-similarity, 2-4 s", 3
+        structure.short_self_similarity, (-1, 1), "self-similarity, 2-4 s", 3, depends_on=(TEMPO,)
     ),
     "middle_self_similarity": Measure(
-        structure.middle_self_similarity, (-1, 1), "self-similarity, 4-15 s", 3
+        structure.middle_self_similarity, (-1, 1), "self-similarity, 4-15 s", 3, depends_on=(TEMPO,)
     ),
     "long_self_similarity": Measure(
-        structure.long_self_similarity, (-1, 1), "self-similarity, 15-30 s", 3
+        structure.long_self_similarity, (-1, 1), "self-similarity, 15-30 s", 3, depends_on=(TEMPO,)
     ),
-    "short_repetition": Measure(structure.short_repetition, (0, 1), "repeated, 4 notes", 3),
-    "middle_repetition": Measure(structure.middle_repetition, (0, 1), "repeated, 8 notes", 3),
-    "long_repetition": Measure(structure.long_repetition, (0, 1), "repeated, 16 notes", 3),
+    "short_repetition": Measure(
+        structure.short_repetition, (0, 1), "repeated, 4 notes", 3, depends_on=()
+    ),
+    "middle_repetition": Measure(
+        structure.middle_repetition, (0, 1), "repeated, 8 notes", 3, depends_on=()
+    ),
+    "long_repetition": Measure(
+        structure.long_repetition, (0, 1), "repeated, 16 notes", 3, depends_on=()
+    ),
     # Bars and beats.
-    "notes_per_bar": Measure(bars.notes_per_bar, (0, UNBOUNDED), "notes a bar", 1, needs_bars=True),
-    "pitches_per_bar": Measure(bars.pitches_per_bar, (0, 128), "pitches a bar", 1, needs_bars=True),
+    "notes_per_bar": Measure(
+        bars.notes_per_bar, (0, UNBOUNDED), "notes a bar", 1, needs_bars=True, depends_on=(TEMPO,)
+    ),
+    "pitches_per_bar": Measure(
+        bars.pitches_per_bar, (0, 128), "pitches a bar", 1, needs_bars=True, depends_on=(TEMPO,)
+    ),
     "bar_pitch_class_shares": Measure(
-        bars.bar_pitch_class_shares, (0, 1), "pitch classes of a bar", 3, CLASSES, needs_bars=True
+        bars.bar_pitch_class_shares,
+        (0, 1),
+        "pitch classes of a bar",
+        3,
+        CLASSES,
+        needs_bars=True,
+        depends_on=(KEY, TEMPO),
     ),
     "grooving_similarity": Measure(
-        bars.grooving_similarity, (0, 1), "grooving similarity", 3, needs_bars=True
+        bars.grooving_similarity,
+        (0, 1),
+        "grooving similarity",
+        3,
+        needs_bars=True,
+        depends_on=(TEMPO,),
     ),
-    "empty_beat_rate": Measure(bars.empty_beat_rate, (0, 1), "empty beats", 3, needs_bars=True),
+    "empty_beat_rate": Measure(
+        bars.empty_beat_rate, (0, 1), "empty beats", 3, needs_bars=True, depends_on=(TEMPO,)
+    ),
 }
 
 
