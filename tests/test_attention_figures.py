@@ -185,15 +185,15 @@ def test_missing_folder_is_named(results, name):
 def test_files_that_cannot_be_read_are_named(results):
     folder = results / "probes" / "attention" / "wide"
     np.savez(folder / "scores.npz", note_on=np.ones((3, 3)))
-    with pytest.raises(InputError, match=r"wide.scores\.npz has no readable scores of both"):
+    with pytest.raises(InputError, match=r"wide.scores\.npz is damaged.*both"):
         drawing(TWO, results, MODELS)
-    with pytest.raises(InputError, match=r"note_on has the shape \(3, 3\)"):
+    with pytest.raises(InputError, match=r"scores\.npz is damaged.*shape \(3, 3\)"):
         drawing(ONE, results, MODELS)
     (folder / "scores.npz").write_bytes(b"no archive")
     with pytest.raises(InputError, match=r"wide.scores\.npz"):
         drawing(TWO, results, MODELS)
     (folder / "modules.json").write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match=r"wide.modules\.json is no JSON"):
+    with pytest.raises(InputError, match=r"wide.modules\.json is damaged"):
         drawing(NETWORK, results, MODELS)
     (folder / "modules.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match=r"wide.modules\.json lacks 'modules'"):

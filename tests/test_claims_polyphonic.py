@@ -272,7 +272,7 @@ def test_models_without_old_notes_are_told_and_in_no_mean(results):
 def test_missing_or_old_note_ends_are_named(results):
     path = results / "samples" / EVENTS / "emb" / "note_ends.csv"
     path.write_text("file,onset_seconds,pitch,age_steps,stuck\n")
-    with pytest.raises(InputError, match=r"note_ends\.csv lacks columns \['turned_off'\]: sample"):
+    with pytest.raises(InputError, match=r"note_ends\.csv lacks columns \['turned_off'\]"):
         judged(results)["old_notes_stay_on"]
     path.unlink()
     with pytest.raises(InputError, match=r"note_ends\.csv is missing"):

@@ -211,7 +211,7 @@ def test_evaluate_without_or_with_a_damaged_list_of_pieces(tmp_path):
     evaluate(tmp_path, tmp_path / "out")
     assert _rows(tmp_path / "out" / "pieces.csv")[0]["stuck_notes"] == ""
     (tmp_path / "pieces.csv").write_text("")
-    with pytest.raises(InputError, match="no table that can be read"):
+    with pytest.raises(InputError, match=r"pieces\.csv is damaged"):
         evaluate(tmp_path, tmp_path / "out")
 
 

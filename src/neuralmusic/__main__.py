@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -383,7 +382,9 @@ def _fill(options: argparse.Namespace, make: Callable[[dict, Path], None]) -> No
 
 
 def _params(options: argparse.Namespace) -> dict:
-    params = json.loads(options.params.read_text(encoding="utf-8"))
+    from neuralmusic.stored import read_json
+
+    params = read_json(options.params)
     if "order" in params:
         params["experiments"] = {name: params["experiments"][name] for name in params["order"]}
     return params

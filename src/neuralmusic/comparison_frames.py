@@ -19,12 +19,12 @@ from typing import Any
 
 import pandas as pd
 
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.estimate import Estimate
-from neuralmusic.files import InputError, to_json, write_csv, write_text
+from neuralmusic.files import to_json, write_csv, write_text
 from neuralmusic.measures.registry import MEASURES
 from neuralmusic.piece_sets import COPIED
 from neuralmusic.set_comparison import FRECHET, Row, SetComparison, farness
+from neuralmusic.stored import read_csv, read_json, reading
 
 FARNESS = "farness"  # how far a set is from the reference by a measure: see `farness`
 COPIED_HEADINGS = {
@@ -90,15 +90,14 @@ def write_frames(frames: Frames, folder: Path) -> None:
 def read_frames(folder: Path) -> Frames:
     """What `write_frames` wrote. Raises InputError where a file is missing or damaged."""
     path = Path(folder) / "about.json"
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} is missing: run the workflow for this experiment") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON: {error}; delete {folder} and run again") from error
+    about = read_json(path)
+    with reading(path):
+        about["sizes"] = dict(about["sizes"])
+        if set(about) != {"reference", "sizes", "in_frechet", "resamples"}:
+            raise ValueError("it has other keys than it should")
     names = ["set", "measure", "first", "second", "remark", "file", "reason"]
     frames = {name: read_csv(Path(folder) / f"{name}.csv", names) for name in FRAMES}
-    return Frames(**(about | {"sizes": dict(about["sizes"])}), **frames)
+    return Frames(**about, **frames)
 
 
 def as_json(frames: Frames) -> dict[str, Any]:

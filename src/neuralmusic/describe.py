@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from neuralmusic import config, jobs
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.description import Description, measured
 from neuralmusic.description_text import as_markdown, as_terminal, how_timed
 from neuralmusic.files import InputError, write_csv, write_text
 from neuralmusic.notes import load_notes
 from neuralmusic.plots.corpus import corpus
 from neuralmusic.plots.saving import save
+from neuralmusic.prepare import REJECTED_COLUMNS, read_parts
 from neuralmusic.rejected import by_kind
+from neuralmusic.stored import read_exact_csv
 from neuralmusic.tempo import Tempo, read_tempo
 
 FIGURE = "description"
@@ -44,12 +45,12 @@ def description(
     params: Mapping[str, Any], raw: Path, notes: Path, splits: Path, workers: int
 ) -> Description:
     """The description of a dataset from what `fetch`, `convert` and `split` wrote."""
-    split = read_csv(splits / "split.csv", ["piece", "split"])
-    names = split["piece"].tolist()
-    tempos = dict(zip(names, read_tempos([raw / name for name in names], workers), strict=True))
-    parts = dict(zip(names, split["split"], strict=True))
-    pieces, counts = measured(load_notes(notes / "notes.npz").items(), parts, tempos)
-    rejected = read_csv(notes / "rejected.csv", ["file", "reason"])
+    stored = load_notes(notes / "notes.npz")
+    parts = read_parts(splits, stored)
+    paths = [raw / name for name in stored]
+    tempos = dict(zip(stored, read_tempos(paths, workers), strict=True))
+    pieces, counts = measured(stored.items(), parts, tempos)
+    rejected = read_exact_csv(notes / "rejected.csv", REJECTED_COLUMNS)
     is_in_beats = params["time"] == "beats"
     return Description(params["dataset"], is_in_beats, pieces, counts, by_kind(rejected))
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.files import write_csv
 from neuralmusic.lengths import WHOLE, in_turn, note_ends, read_samples
 from neuralmusic.measures.pitch import (
@@ -23,6 +22,7 @@ from neuralmusic.measures.pitch import (
 from neuralmusic.measures.rhythm import longest_note_seconds, mean_ioi_seconds, mean_note_seconds
 from neuralmusic.measures.transitions import repeated_notes, transition_counts
 from neuralmusic.notes import NoteList
+from neuralmusic.stored import read_csv
 
 PITCH_COLUMNS = [f"pitch_{pitch}" for pitch in range(PITCHES)]
 TRANSITION_COLUMNS = [f"transition_{a}_{b}" for a in range(CLASSES) for b in range(CLASSES)]
@@ -65,7 +65,7 @@ def stuck_notes(
     known = {
         file: int(count)
         for file, count in zip(frame["file"], counts, strict=True)
-        if np.isfinite(count)
+        if 0 <= count < np.inf
     }
     cut = in_turn(pieces, lengths)
     is_cut = [file for file, piece in pieces.items() if cut[file] < piece.length_seconds]

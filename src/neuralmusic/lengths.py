@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.files import InputError
 from neuralmusic.midi import MidiError, read_midi
 from neuralmusic.midi_writing import TICKS_PER_BEAT
 from neuralmusic.notes import SECONDS_PER_BEAT, NoteList
+from neuralmusic.stored import read_csv
 
 WHOLE = (np.inf,)  # the lengths where nothing is cut
-NOTE_ENDS = ["file", "onset_seconds", "pitch", "age_steps", "stuck", "turned_off"]
+NOTE_ENDS = ["onset_seconds", "pitch", "age_steps", "stuck", "turned_off"]  # numbers of a note
 
 
 def read_samples(folder: Path) -> dict[str, NoteList]:
@@ -61,16 +61,13 @@ def in_turn(files: Iterable[str], lengths: Sequence[float]) -> dict[str, float]:
 
 
 def note_ends(folder: Path, lengths: Sequence[float] = WHOLE) -> pd.DataFrame:
-    """How the notes of a run's samples ended, one row a note: columns NOTE_ENDS.
+    """How the notes of a run's samples ended, one row a note: `file` and NOTE_ENDS.
 
     Of a sample that is measured up to a length, those that begin before it. How such a note ended,
     be it later, is told as the whole sample has it: that a note sounds across the cut says nothing
-    of whether the model ended it. Raises InputError where the table is missing or lacks columns.
+    of whether the model ended it. Raises InputError where the table is missing or damaged.
     """
-    path = Path(folder) / "note_ends.csv"
-    frame = read_csv(path, ["file"])
-    if missing := set(NOTE_ENDS) - set(frame.columns):
-        raise InputError(f"{path} lacks columns {sorted(missing)}: sample the model again")
+    frame = read_csv(Path(folder) / "note_ends.csv", ["file"], NOTE_ENDS)
     files = {file.name for file in Path(folder).glob("*.mid")} | set(frame["file"])
     ends = frame["file"].map(in_turn(files, lengths)).to_numpy(np.float64)
     return frame[_ticks(frame["onset_seconds"].to_numpy(np.float64)) < _ticks(ends)]

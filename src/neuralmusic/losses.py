@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 
 from neuralmusic.compare import experiment_params, trained_models
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.estimate import NOT_NEGATIVE, Estimate, over_runs, ratio_of_sums, resample_weights
 from neuralmusic.files import InputError
+from neuralmusic.stored import read_exact_csv
+
+HELDOUT_COLUMNS = {"piece": str, "steps": int, "length_seconds": float, "nll_nats": float}
+VALIDATION_COLUMNS = {"epoch": int, "piece": str, "steps": int, "nll_nats": float}
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def load_heldout(experiment: str, params: Mapping[str, Any], results: Path) -> H
     runs = {model: own["runs"][model] for model in trained_models(own)}
     for index, run in enumerate(run for of_model in runs.values() for run in of_model):
         path = Path(results) / "scores" / experiment / run / "heldout.csv"
-        frame = read_csv(path, ["piece"]).sort_values("piece", kind="stable")
+        frame = read_exact_csv(path, HELDOUT_COLUMNS).sort_values("piece", kind="stable")
         names = tuple(frame["piece"])
         if index and names != pieces:
             raise InputError(f"{path} scores other pieces than {next(iter(runs))}: score both anew")
@@ -121,7 +124,7 @@ def load_validation(
     runs = [run for of_model in of_models.values() for run in of_model]
     for run in runs:
         path = Path(results) / "models" / experiment / run / "validation.csv"
-        frame = read_csv(path, ["piece"])
+        frame = read_exact_csv(path, VALIDATION_COLUMNS)
         if frame.empty or frame.duplicated(["epoch", "piece"]).any():
             raise InputError(f"{path} is empty or has a piece twice in an epoch: train anew")
         tables[run] = frame.pivot_table(index="epoch", columns="piece", values="nll_nats")

@@ -19,10 +19,10 @@ from tempfile import TemporaryFile
 import numpy as np
 
 from neuralmusic.files import writing
+from neuralmusic.stored import Kind, damaged, open_arrays, reading
 
 SECONDS_PER_BEAT = 0.5  # the scores' common tempo, 120 qpm (thesis §5.3.1)
 ROWS = "rows.npy"  # the archive's entry of all notes, piece after piece
-ENTRY_BYTES = 30  # the fixed part of what stands before an entry in a zip
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,15 @@ def one_per_key(notes: NoteList) -> NoteList:
 ROW = np.dtype(
     [("onset_seconds", "<f8"), ("offset_seconds", "<f8"), ("pitch", "<i2"), ("velocity", "<i2")]
 )
+# What an archive of pieces holds: every array by its name, its dtype and dimensions. The names are
+# UTF-8, joined by zero bytes. Those that are small are read at once.
+ENTRIES: dict[str, Kind] = {
+    "names": (np.dtype(np.uint8), 1),
+    "counts": (np.dtype("<i8"), 1),
+    "length_seconds": (np.dtype("<f8"), 1),
+    "rows": (ROW, 1),
+}
+SMALL = ("names", "counts", "length_seconds")
 
 
 @dataclass(frozen=True)
@@ -194,16 +203,25 @@ def load_notes(path: Path) -> Mapping[str, NoteList]:
 
 
 class StoredNotes(Mapping[str, NoteList]):
-    """The pieces of an archive by name: names and lengths in memory, the notes in their file."""
+    """The pieces of an archive by name: names and lengths in memory, the notes in their file.
+
+    Raises InputError, also when a piece is asked for, where the archive is damaged.
+    """
 
     def __init__(self, path: Path) -> None:
-        with np.load(path, allow_pickle=False) as stored:
-            names = stored["names"].tobytes().decode("utf-8").split("\0")
-            self._counts = stored["counts"]
-            self._lengths = stored["length_seconds"]
+        self._path = Path(path)
+        *small, self._rows = open_arrays(path, ENTRIES, SMALL)
+        text, self._counts, self._lengths = (np.array(array) for array in small)
+        with reading(path):
+            names = text.tobytes().decode("utf-8").split("\0") if len(self._counts) else []
+        self._at = {name: at for at, name in enumerate(names)}
+        if not len(self._at) == len(names) == len(self._counts) == len(self._lengths):
+            raise damaged(path, "names, counts and lengths are not of the same pieces")
+        if (self._counts < 0).any() or self._counts.sum(dtype=np.float64) != len(self._rows):
+            raise damaged(path, f"the counts are not those of its {len(self._rows)} notes")
+        if not (np.isfinite(self._lengths) & (self._lengths >= 0)).all():
+            raise damaged(path, "a length is no number of seconds")
         self._ends = np.cumsum(self._counts)
-        self._at = {name: at for at, name in enumerate(names[: len(self._counts)])}
-        self._rows = _rows_in_file(path) if self._counts.any() else np.empty(0, ROW)
 
     def __len__(self) -> int:
         return len(self._at)
@@ -216,18 +234,15 @@ class StoredNotes(Mapping[str, NoteList]):
         end = int(self._ends[at])
         rows = self._rows[end - int(self._counts[at]) : end]
         columns = {column: np.array(rows[column]) for column in ROW.names or ()}
-        return NoteList(**columns, length_seconds=float(self._lengths[at]))
+        piece = NoteList(**columns, length_seconds=float(self._lengths[at]))
+        if not _are_notes(piece):
+            raise damaged(self._path, f"the notes of {name!r} are none")
+        return piece
 
 
-def _rows_in_file(path: Path) -> np.ndarray:
-    """The rows of all notes, where they lie in the archive."""
-    with zipfile.ZipFile(path) as archive:
-        begin = archive.getinfo(ROWS).header_offset
-    with Path(path).open("rb") as file:
-        file.seek(begin)
-        header = file.read(ENTRY_BYTES)
-        # The entry's name and more stand before its content, their lengths at 26 and 28.
-        file.seek(sum(int.from_bytes(header[at : at + 2], "little") for at in (26, 28)), 1)
-        np.lib.format.read_magic(file)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        return np.memmap(path, dtype, "r", file.tell(), shape)
+def _are_notes(piece: NoteList) -> bool:
+    """Whether times are finite and in order, and pitches and velocities those of MIDI."""
+    onset, offset = piece.onset_seconds, piece.offset_seconds
+    of_midi = [(values >= 0) & (values < 128) for values in (piece.pitch, piece.velocity)]
+    in_time = (onset >= 0) & (offset >= onset) & (offset < np.inf)
+    return bool(np.all([*of_midi, in_time]) and (onset[1:] >= onset[:-1]).all())

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
-from neuralmusic.csv_reading import read_csv
+from neuralmusic.stored import read_csv
 
 TEMPLATES = Path(__file__).parent
 

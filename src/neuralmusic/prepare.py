@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 import numpy as np
@@ -23,9 +24,16 @@ from neuralmusic.midi import read_packed
 from neuralmusic.notes import NoteList, load_notes, writing_notes
 from neuralmusic.representations import KEYS, REPRESENTATIONS
 from neuralmusic.seeds import share
+from neuralmusic.stored import Kind, damaged, open_array, read_exact_csv, reading
 
 SPLITS = ("train", "valid", "test")
 SECONDS_A_FILE = 60  # the largest file allowed takes ten
+MANIFEST_COLUMNS = {"file": str, "bytes": int, "sha256": str}
+REJECTED_COLUMNS = {"file": str, "reason": str}
+# pieces.csv of an encoded corpus, and what steps.npy may hold: classes (T,) or bits (T, V).
+PIECE_COLUMNS = {"piece": str, "split": str, "stretch": float, "steps": int, "start": int}
+PIECE_COLUMNS |= {"length_seconds": float}
+STEP_KINDS: list[Kind] = [(np.dtype(np.int16), 1), (np.dtype(np.uint8), 2)]
 DIGEST_BYTES = 16  # of a piece's: so much is equal for no two pieces by chance
 
 
@@ -36,7 +44,7 @@ def fetch(params: dict, out: Path, workers: int) -> None:
         p for p in out.rglob("*") if p.suffix.lower() in (".mid", ".midi") and p.is_file()
     )
     manifest = [(p.relative_to(out).as_posix(), p.stat().st_size, _sha256(p)) for p in files]
-    write_csv(out / "manifest.csv", pd.DataFrame(manifest, columns=["file", "bytes", "sha256"]))
+    write_csv(out / "manifest.csv", pd.DataFrame(manifest, columns=list(MANIFEST_COLUMNS)))
     _write_rejected(out, rejected)
 
 
@@ -50,9 +58,8 @@ def convert(params: dict, raw: Path, out: Path, workers: int) -> None:
     learned from together are one `folder`, and the copies between them are found.
     Raises InputError where no file is left.
     """
-    files = pd.read_csv(raw / "manifest.csv", keep_default_na=False)["file"].tolist()
-    rejected = pd.read_csv(raw / "rejected.csv", keep_default_na=False)
-    reasons = dict(zip(rejected["file"], rejected["reason"], strict=True))
+    files = _manifest(raw)
+    reasons = read_rejected(raw)
     seen: dict[bytes, str] = {}
     read = partial(read_packed, raw, time=params["time"], sustain_pedal=params["sustain_pedal"])
     answers = isolated_map(read, files, workers, SECONDS_A_FILE)
@@ -111,12 +118,12 @@ def encode(params: dict, notes: Path, splits: Path, out: Path) -> None:
     settings = params["representation"]
     representation = REPRESENTATIONS[settings["name"]]
     rate = settings["steps_per_second"]
-    table = pd.read_csv(splits / "split.csv", keep_default_na=False)
-    parts = dict(zip(table["piece"], table["split"], strict=True))
+    pieces = load_notes(notes / "notes.npz")
+    parts = read_parts(splits, pieces)
     rows = []
     reasons: dict[str, str] = {}
     with writing(out / "steps.npy", binary=True) as file, ArrayFile(file) as steps:
-        for name, piece in load_notes(notes / "notes.npz").items():
+        for name, piece in pieces.items():
             if reason := _outside(piece, *KEYS.get(settings["name"], (0, 127))):
                 reasons[name] = reason
                 continue
@@ -126,8 +133,7 @@ def encode(params: dict, notes: Path, splits: Path, out: Path) -> None:
                 steps.append(representation.encode(stretched, rate))
                 length = [steps.length - start, start, stretched.length_seconds]
                 rows.append([name, parts[name], stretch, *length])
-    columns = ["piece", "split", "stretch", "steps", "start", "length_seconds"]
-    write_csv(out / "pieces.csv", pd.DataFrame(rows, columns=columns))
+    write_csv(out / "pieces.csv", pd.DataFrame(rows, columns=list(PIECE_COLUMNS)))
     if reasons:
         _write_rejected(out, reasons)
 
@@ -178,9 +184,15 @@ def load_encoded(folder: Path, part: str) -> Encoded:
     """The pieces of one split of what `encode` wrote; of train, all stretched copies.
 
     The steps stay in their file and are read when they are used.
+    Raises InputError where a file is damaged, or the two do not belong together.
     """
-    steps = np.load(folder / "steps.npy", mmap_mode="r", allow_pickle=False)
-    table = pd.read_csv(folder / "pieces.csv", keep_default_na=False)
+    steps = open_array(folder / "steps.npy", STEP_KINDS)
+    path = folder / "pieces.csv"
+    table = read_exact_csv(path, PIECE_COLUMNS)
+    counts = table["steps"].to_numpy()
+    total = counts.sum(dtype=np.float64)  # which does not overflow
+    if total != len(steps) or (table["start"] != np.cumsum(counts) - counts).any():
+        raise damaged(path, f"its pieces are not those of the {len(steps)} steps in steps.npy")
     table = table[table["split"] == part]
     return Encoded(
         names=table["piece"].tolist(),
@@ -190,6 +202,40 @@ def load_encoded(folder: Path, part: str) -> Encoded:
         ],
         length_seconds=table["length_seconds"].tolist(),
     )
+
+
+def read_rejected(folder: Path) -> dict[str, str]:
+    """What could not be used, and why, as `fetch` and `convert` wrote it."""
+    table = read_exact_csv(folder / "rejected.csv", REJECTED_COLUMNS)
+    return dict(zip(table["file"], table["reason"], strict=True))
+
+
+def read_parts(splits: Path, pieces: Collection[str]) -> dict[str, str]:
+    """The part of each of the pieces: train, valid or test.
+
+    Raises InputError where the split is damaged, or of other pieces.
+    """
+    path = splits / "split.csv"
+    table = read_exact_csv(path, {"piece": str, "split": str})
+    if table["piece"].tolist() != list(pieces):
+        raise damaged(path, "it is not of the pieces in notes.npz")
+    if not table["split"].isin(SPLITS).all():
+        raise damaged(path, f"a part is none of {', '.join(SPLITS)}")
+    return dict(zip(table["piece"], table["split"], strict=True))
+
+
+def _manifest(raw: Path) -> list[str]:
+    """The files that `fetch` brought, all of which are there as they were."""
+    path = raw / "manifest.csv"
+    table = read_exact_csv(path, MANIFEST_COLUMNS)
+    for file, size in zip(table["file"], table["bytes"], strict=True):
+        at = PurePosixPath(file)
+        with reading(path):
+            if at.is_absolute() or ".." in at.parts:
+                raise ValueError(f"{file!r} is outside of the folder")
+            if (raw / file).lstat().st_size != size:
+                raise ValueError(f"{file!r} has not its {size} bytes")
+    return table["file"].tolist()
 
 
 def _outside(piece: NoteList, lowest: int, highest: int) -> str | None:
@@ -215,4 +261,4 @@ def _sha256(path: Path) -> str:
 
 def _write_rejected(out: Path, reasons: dict[str, str]) -> None:
     rows = sorted(reasons.items())
-    write_csv(out / "rejected.csv", pd.DataFrame(rows, columns=["file", "reason"]))
+    write_csv(out / "rejected.csv", pd.DataFrame(rows, columns=list(REJECTED_COLUMNS)))

@@ -8,13 +8,13 @@ from typing import Any
 
 from neuralmusic.compare import REAL
 from neuralmusic.comparison_frames import frames_of, write_frames
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.files import InputError
 from neuralmusic.lengths import WHOLE, real_lengths
 from neuralmusic.piece_sets import PieceSet, Reading, piece_set, read_sets, with_originality
-from neuralmusic.prepare import load_encoded
+from neuralmusic.prepare import PIECE_COLUMNS, load_encoded
 from neuralmusic.representations import REPRESENTATIONS
 from neuralmusic.set_comparison import compare_sets
+from neuralmusic.stored import read_exact_csv
 
 
 def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> None:
@@ -61,7 +61,7 @@ def _training(own: Mapping[str, Any], encoded: Path) -> PieceSet:
     """The training pieces, once each, decoded as the samples are."""
     settings = own["representation"]
     representation = REPRESENTATIONS[settings["name"]]
-    stretches = read_csv(encoded / "pieces.csv", ["piece", "split"])
+    stretches = read_exact_csv(encoded / "pieces.csv", PIECE_COLUMNS)
     is_plain = (stretches.loc[stretches["split"] == "train", "stretch"] == 1).to_numpy()
     found = load_encoded(encoded, "train")
     pieces = {

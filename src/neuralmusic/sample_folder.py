@@ -15,8 +15,9 @@ from neuralmusic.isolated import Failure, isolated_map
 from neuralmusic.midi import read_midi
 from neuralmusic.midi_folder import files_of
 from neuralmusic.notes import PackedPiece, writing_notes
-from neuralmusic.prepare import SECONDS_A_FILE, encode
+from neuralmusic.prepare import PIECE_COLUMNS, SECONDS_A_FILE, encode, read_rejected
 from neuralmusic.sample_real import sample_real
+from neuralmusic.stored import read_exact_csv
 
 PART = "test"  # the part of a split that the sampler takes for the pieces to be written
 
@@ -34,11 +35,9 @@ def sample_folder(params: dict, out: Path) -> None:
         corpus = Path(made)
         reasons = _read(params, corpus)
         encode(params, corpus, corpus, corpus)
-        outside = corpus / "rejected.csv"
-        if outside.exists():
-            table = pd.read_csv(outside, keep_default_na=False)
-            reasons |= dict(zip(table["file"], table["reason"], strict=True))
-        if pd.read_csv(corpus / "pieces.csv").empty:
+        if (corpus / "rejected.csv").exists():
+            reasons |= read_rejected(corpus)
+        if read_exact_csv(corpus / "pieces.csv", PIECE_COLUMNS).empty:
             examples = "; ".join(f"{file}: {why}" for file, why in list(reasons.items())[:3])
             raise InputError(f"no MIDI file of {params['path']!r} can be used: {examples}")
         sample_real(params, corpus, out)

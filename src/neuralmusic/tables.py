@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from neuralmusic.compare import FLOOR, REAL, load_comparison, pooled
-from neuralmusic.csv_reading import read_csv
+from neuralmusic.compare import (
+    FLOOR,
+    REAL,
+    load_comparison,
+    pooled,
+)
 from neuralmusic.distance_table import distance_to_real
 from neuralmusic.files import InputError, write_csv, write_text
 from neuralmusic.grammar_table import grammar
@@ -26,6 +30,7 @@ from neuralmusic.set_tables import (
     transitions,
     used_pitches,
 )
+from neuralmusic.stored import read_csv
 from neuralmusic.table_text import (
     CHARACTER_HEADINGS,
     EMPTY,

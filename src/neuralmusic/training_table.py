@@ -11,9 +11,9 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from neuralmusic.compare import trained_models
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.files import InputError
 from neuralmusic.jobs import model_of
+from neuralmusic.stored import read_csv
 from neuralmusic.table_text import Page, Table, number
 
 COLUMNS = ["experiment", "model", "run", "parameters", "tokens", "epochs", "kept_epoch"]
@@ -71,9 +71,10 @@ def training(params: Mapping[str, Any], results: Path) -> Table:
 def training_row(results: Path, experiment: str, run: str) -> dict[str, Any]:
     """One run: model, run, parameters, tokens, epochs, kept_epoch, valid_loss."""
     folder = Path(results) / "models" / experiment / run
-    log = read_csv(folder / "log.csv", []).sort_values("epoch")
-    if log.empty or "tokens" not in log.columns:
-        raise InputError(f"{folder / 'log.csv'} has no tokens: train the model again")
+    path = folder / "log.csv"
+    log = read_csv(path, [], ["epoch", "tokens", "valid_loss"]).sort_values("epoch")
+    if log["valid_loss"].isna().all():
+        raise InputError(f"{path} has no epoch; delete {folder} and run again")
     kept = log.loc[log["valid_loss"].idxmin()]
     return {
         "model": model_of(run),

@@ -10,30 +10,30 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from neuralmusic.files import InputError, write_csv
+from neuralmusic.stored import read_exact_csv
 
 # pandas is imported where it is used: the workflow reads the registry at every start.
 OFFICIAL = "official_split.csv"  # file, split
 GROUPS = "groups.csv"  # file, group
+COLUMNS = {OFFICIAL: "split", GROUPS: "group"}
 
 
 def write_official(folder: Path, parts: Mapping[str, str]) -> None:
     """Says which part each file is in, by the source's own split: train, valid or test."""
-    _write(folder / OFFICIAL, parts, "split")
+    _write(folder / OFFICIAL, parts)
 
 
 def write_groups(folder: Path, groups: Mapping[str, str]) -> None:
     """Says which composition each file is of: files of one go to one part."""
-    _write(folder / GROUPS, groups, "group")
+    _write(folder / GROUPS, groups)
 
 
 def read(folder: Path, name: str) -> dict[str, str]:
     """One of the two tables, by file; empty where there is none."""
-    import pandas as pd
-
     if not (folder / name).exists():
         return {}
-    table = pd.read_csv(folder / name, keep_default_na=False, dtype=str)
-    return dict(zip(table["file"], table.iloc[:, 1], strict=True))
+    table = read_exact_csv(folder / name, {"file": str, COLUMNS[name]: str})
+    return dict(zip(table["file"], table[COLUMNS[name]], strict=True))
 
 
 def rows_of(path: Path, columns: set[str]) -> list[dict[str, str]]:
@@ -52,7 +52,7 @@ def rows_of(path: Path, columns: set[str]) -> list[dict[str, str]]:
     return table.to_dict("records")
 
 
-def _write(path: Path, values: Mapping[str, str], column: str) -> None:
+def _write(path: Path, values: Mapping[str, str]) -> None:
     import pandas as pd
 
-    write_csv(path, pd.DataFrame(sorted(values.items()), columns=["file", column]))
+    write_csv(path, pd.DataFrame(sorted(values.items()), columns=["file", COLUMNS[path.name]]))

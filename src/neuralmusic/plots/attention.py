@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +23,9 @@ from neuralmusic.plots.pianoroll import LONGEST_NAME
 from neuralmusic.plots.run import Run, say
 from neuralmusic.probe_steps import PIECE, parts_of, steps_of
 from neuralmusic.representations import events
+from neuralmusic.stored import read_json, read_packed_array
 
+SCORES = (np.dtype(np.float32), 4)  # of each probe: (S, H, T, T)
 START = "start of the piece"
 STRIP = {START: "#222222"} | {kind: face for kind, (face, _) in COLOURS.items()}
 MAP, MASKED = "inferno", "#c9c9c9"
@@ -90,31 +89,15 @@ def scores_of_late_layer(run: Run) -> Figure:
 def read_scores(run: Run, model: str, name: str) -> np.ndarray:
     """The scores (S, H, T, T) of a probe or of the piece."""
     path = run.folder(PROBES, model) / "scores.npz"
-    try:
-        with np.load(_there(path), allow_pickle=False) as arrays:
-            scores = arrays[name]
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} has no readable scores of {name}: probe the model again") from (
-            error
-        )
-    if scores.ndim != 4 or scores.shape[2] != scores.shape[3] or not scores.size:
+    scores = read_packed_array(path, name, SCORES)
+    if scores.shape[2] != scores.shape[3] or not scores.size:
         raise InputError(f"{path}: {name} has the shape {scores.shape}, not (S, H, T, T)")
     return scores
 
 
 def read_told(run: Run, model: str, file: str) -> dict[str, Any]:
     """What `probe` told of a model in one of its JSON files."""
-    path = run.folder(PROBES, model) / file
-    try:
-        return dict(json.loads(_there(path).read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON: probe the model again") from error
-
-
-def _there(path: Path) -> Path:
-    if not path.is_file():
-        raise InputError(f"{path} is missing: run the workflow for this model first")
-    return path
+    return read_json(run.folder(PROBES, model) / file)
 
 
 def counted(number: int, what: str) -> str:

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
 
 from neuralmusic.compare import REAL
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.files import InputError
 from neuralmusic.notes import NoteList, load_notes, one_per_key
 from neuralmusic.pitch_names import pitch_name
 from neuralmusic.plots.pianoroll import LONGEST_NAME, draw_notes, pitch_axis, pitch_range
 from neuralmusic.plots.run import REMARK, Run, say
+from neuralmusic.prepare import read_parts
 from neuralmusic.representations import events
 
 SECONDS = 2.0  # a bar of four quarters at 120 qpm
@@ -63,10 +63,9 @@ def events_and_pianoroll(run: Run) -> Figure:
 def _beginning_of_first_test_piece(run: Run) -> tuple[str, NoteList]:
     """The name of the first test piece, and its notes for two seconds from the first onset on."""
     dataset = str(run.params["dataset"])
-    splits = read_csv(run.data / "splits" / dataset / "split.csv", ["piece", "split"])
-    tests = splits["piece"][splits["split"] == "test"]
     pieces = load_notes(run.data / "notes" / dataset / "notes.npz")
-    piece = next((name for name in tests if name in pieces), None)
+    parts = read_parts(run.data / "splits" / dataset, pieces)
+    piece = next((name for name, part in parts.items() if part == "test"), None)
     if piece is None:
         raise InputError(f"{dataset} has no test piece to draw")
     whole = pieces[piece]

@@ -11,14 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.files import InputError
 from neuralmusic.midi import MidiError, read_midi
 from neuralmusic.notes import NoteList
 from neuralmusic.plots.pianoroll import LONGEST_NAME, bars, pitch_axis
 from neuralmusic.plots.run import Run, say
+from neuralmusic.prepare import MANIFEST_COLUMNS
 from neuralmusic.representations import pianoroll
 from neuralmusic.representations.decoded import HIGHEST_KEY, LOWEST_KEY
+from neuralmusic.stored import read_exact_csv
 
 LIBRARY = "pretty_midi"
 SHOWN_SECONDS = 16
@@ -91,7 +92,7 @@ def _rolls_of_first_file(run: Run) -> Rolls:
     import pretty_midi
 
     folder = run.data / "raw" / str(run.params["dataset"])
-    for file in read_csv(folder / "manifest.csv", ["file"])["file"]:
+    for file in read_exact_csv(folder / "manifest.csv", MANIFEST_COLUMNS)["file"]:
         try:
             # Without the pedal on both sides: what it lengthens is the dataset's choice.
             notes = read_midi(folder / file, time="seconds", sustain_pedal=False)

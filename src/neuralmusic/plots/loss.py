@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from neuralmusic.csv_reading import read_csv
 from neuralmusic.plots.run import DASHED, REMARK, Run, say
+from neuralmusic.stored import read_csv
 
 THIN = {"linewidth": 0.6, "alpha": 0.5, "zorder": 1.5}  # a run beside the mean of a model's
+NUMBERS = ["epoch", "train_loss", "valid_loss"]  # of a log, which are drawn
 SKIPPED = 0.2  # the share of training that is too steep to set the limits of a loss axis
 
 
@@ -22,7 +23,7 @@ def training_loss(run: Run) -> Figure:
     """Loss in training and held out, by epoch (thesis figure 5.2)."""
     of_runs = {
         model: [
-            read_csv(run.folder("models", name) / "log.csv", []).sort_values("epoch")
+            read_csv(run.folder("models", name) / "log.csv", [], NUMBERS).sort_values("epoch")
             for name in run.runs(model)
         ]
         for model in run.trained

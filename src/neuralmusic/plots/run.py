@@ -14,10 +14,9 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 
 from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics, pooled, trained_models
-from neuralmusic.csv_reading import read_csv
-from neuralmusic.files import InputError
 from neuralmusic.lengths import WHOLE, note_ends, real_lengths
 from neuralmusic.representations import REPRESENTATIONS
+from neuralmusic.stored import read_csv
 
 # One colour a model through all figures, after Okabe and Ito's. Plain models are blue, attention
 # without embedding is warm; all differ in lightness too, for readers who do not see the hues.
@@ -107,11 +106,8 @@ class Run:
 
     def sampled(self, run: str) -> pd.DataFrame:
         """What `sample` says of each piece of a run or of `real`, by file."""
-        columns = {"file", "primer_piece", "notes", "stuck_notes"}
         path = self.folder("samples", run) / "pieces.csv"
-        frame = read_csv(path, ["file", "primer_piece"])
-        if missing := columns - set(frame.columns):
-            raise InputError(f"{path} lacks columns {sorted(missing)}: sample the model again")
+        frame = read_csv(path, ["file", "primer_piece"], ["notes", "stuck_notes"])
         return frame.sort_values("file", kind="stable")
 
     def note_ends(self, run: str) -> pd.DataFrame:
