@@ -17,7 +17,15 @@ PACKAGE = Path(os.path.relpath(Path(__file__).parent))
 LISTED = {
     "fetch": ["midi_writing.py", "notes.py"],
     "convert": ["prepare.py", "isolated.py", "midi.py", "midi_bytes.py", "notes.py"],
-    "split": ["prepare.py", "seeds.py", "datasets/grouped.py"],
+    "split": [
+        "prepare.py",
+        "datasets/grouped.py",
+        "groups.py",
+        "melodic_lines.py",
+        "near_copies.py",
+        "notes.py",
+        "seeds.py",
+    ],
     "encode": ["prepare.py", "notes.py"],
     "train": ["train.py", "likelihood.py", "seeds.py", "vocabulary.py"],
     "sample": [

@@ -13,13 +13,15 @@ from typing import Any
 import jsonschema
 import yaml
 
+from neuralmusic.datasets.grouped import FOLDER as FOLDERS
+from neuralmusic.datasets.grouped import rule_problem
 from neuralmusic.files import InputError
 from neuralmusic.midi_folder import FOLDER
 
 PARAMS = Path("params.yaml")
 SCHEMA = Path("workflow/schemas/params.yaml")
 NAME = "one has letters from a to z, digits and _, of which _ is not the first; `real` is taken"
-DATASET_KEYS = ("source", "time", "sustain_pedal")
+DATASET_KEYS = ("source", "time", "sustain_pedal", "group_by")
 MODEL_KEYS = ("family", "training", "sampling")
 FLOOR = "markov"  # what tables hold every model against, known by its name
 
@@ -104,6 +106,8 @@ def _whole(params: dict, schema: dict, prefix: str) -> dict:
         own = {key: value for key, value in dataset.items() if key not in DATASET_KEYS}
         path = f"{prefix}datasets.{name}"
         problems += _problems(own, _part(schema, definitions["sources"][dataset["source"]]), path)
+        if problem := rule_problem(dataset.get("group_by", FOLDERS)):
+            problems.append(f"{path}.group_by: {problem}")
     if (everywhere := params.get("dataset")) and everywhere not in params["datasets"]:
         problems.append(
             f"{prefix}dataset: there is no dataset {everywhere!r};"

@@ -284,13 +284,14 @@ def dataset_parameters(params: dict, dataset: str, verb: str) -> dict:
             found = source.fingerprint(settings)
         except InputError as error:
             raise InputError(f"datasets.{dataset}: {error}") from error
-        others = ("time", "sustain_pedal", "split")
+        others = ("time", "sustain_pedal", "split", "group_by")
         own = {key: value for key, value in settings.items() if key not in others}
         return {"dataset": dataset, **own, **found}
     if verb == "convert":
         return {"dataset": dataset} | {key: settings[key] for key in ("time", "sustain_pedal")}
     own = {"dataset": dataset, "seed": params["seed"], "split": params["split"]}
-    return own | ({"official": True} if settings.get("split") == "official" else {})
+    own |= {"official": True} if settings.get("split") == "official" else {}
+    return own | {key: settings[key] for key in ("group_by",) if key in settings}
 
 
 def model_parameters(params: dict, experiment: str, run: str, verb: str) -> dict:

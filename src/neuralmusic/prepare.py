@@ -19,8 +19,10 @@ from tqdm import tqdm
 
 from neuralmusic.datasets import DATASETS, grouped
 from neuralmusic.files import InputError, write_csv, writing
+from neuralmusic.groups import GROUPS, group_table, united
 from neuralmusic.isolated import Failure, isolated_map
 from neuralmusic.midi import read_packed
+from neuralmusic.near_copies import near_copies
 from neuralmusic.notes import NoteList, load_notes, writing_notes
 from neuralmusic.representations import KEYS, REPRESENTATIONS
 from neuralmusic.seeds import share
@@ -87,25 +89,44 @@ def convert(params: dict, raw: Path, out: Path, workers: int) -> None:
 def split(params: dict, notes: Path, out: Path) -> None:
     """Assigns each piece to train, valid or test by a hash of its name and the seed.
 
-    Pieces of a group are in one part, by a hash of the group's name. Where the parameters ask for
-    the source's official split, it decides, but for pieces that it does not have.
+    Pieces of a group are in one part, by a hash of the group's name: near copies, those that the
+    source says belong together, and those that `group_by` does. Where the parameters ask for the
+    source's official split, it decides, but for pieces that it does not have. Pieces that belong
+    together are listed in groups.csv, see `group_table`.
     Raises InputError where a part would be empty.
     """
     bounds = np.cumsum([params["split"][name] for name in SPLITS])
-    names = list(load_notes(notes / "notes.npz"))
-    groups = grouped.read(notes, grouped.GROUPS)
-    official = grouped.read(notes, grouped.OFFICIAL) if params.get("official") else {}
-    parts = [
-        official.get(name) or _part(share(params["seed"], "split", groups.get(name, name)), bounds)
-        for name in names
+    pieces = load_notes(notes / "notes.npz")
+    names = list(pieces)
+    named = [
+        grouped.read(notes, grouped.GROUPS),
+        grouped.by_rule(names, params.get("group_by")),
     ]
+    found = near_copies(pieces)
+    groups = united(names, named, found)
+    official = grouped.read(notes, grouped.OFFICIAL) if params.get("official") else {}
+    of_group: dict[str, str] = {}  # where an official piece of each group is
+    for name in names:
+        if name in official:
+            of_group.setdefault(groups[name], official[name])
+    parts = {
+        name: official.get(name)
+        or of_group.get(groups[name])
+        or _part(share(params["seed"], "split", groups[name]), bounds)
+        for name in names
+    }
     for part in SPLITS:
-        if part not in parts:
+        if part not in parts.values():
+            count = len(set(groups.values()))
+            together = f", in {count} groups of pieces that belong together,"
             raise InputError(
-                f"none of the {len(names)} pieces of {params['dataset']} falls into the {part}"
-                " part; use more pieces, another seed or other shares under `split`"
+                f"none of the {len(names)} pieces of {params['dataset']}"
+                f"{together if count < len(names) else ''} falls into the {part} part; use more"
+                " pieces, another seed or other shares under `split`"
             )
-    write_csv(out / "split.csv", pd.DataFrame({"piece": names, "split": parts}))
+    split_table = pd.DataFrame({"piece": names, "split": [parts[name] for name in names]})
+    write_csv(out / "split.csv", split_table)
+    write_csv(out / GROUPS, group_table(parts, groups, named, found))
 
 
 def encode(params: dict, notes: Path, splits: Path, out: Path) -> None:
