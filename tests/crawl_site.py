@@ -105,6 +105,18 @@ def endless(length: int | None) -> Reply:
     return reply
 
 
+def repeated(start: bytes, piece: bytes, seconds: float) -> Reply:
+    """`start` as it is, then `piece` again and again, with pauses, for as long as one listens."""
+
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(start)
+        for _ in range(MAX_ENDLESS_BYTES // len(piece)):
+            handler.wfile.write(piece)
+            time.sleep(seconds)
+
+    return reply
+
+
 def in_turn(*replies: Reply | bytes) -> Reply:
     """One reply a request, the last of them for all that follow."""
     left = [_reply(reply) for reply in replies]

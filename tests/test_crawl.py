@@ -1,6 +1,7 @@
 """The crawler against a real server on loopback that does all that real ones do."""
 
 import gzip
+import random
 import re
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,9 @@ from email.utils import format_datetime
 import pandas as pd
 import pytest
 
+from neuralmusic.datasets import polite
 from neuralmusic.datasets.crawl import crawl
+from neuralmusic.datasets.links import midi_links
 from neuralmusic.datasets.polite import Manners
 from neuralmusic.files import InputError
 from tests.crawl_site import (
@@ -25,6 +28,7 @@ from tests.crawl_site import (
     missing,
     moved,
     plain,
+    repeated,
     silence,
 )
 from tests.tiny import contents
@@ -128,6 +132,79 @@ def test_a_page_of_no_links_is_an_error_that_names_it(text, tmp_path):
         expect_error(site, tmp_path, r"no MIDI file .*index\.asp")
 
 
+BAD_LINKS = {
+    "/" + "x" * 3000 + ".mid": "longer than 2000 characters",
+    "/" + "ü" * 1500 + ".mid": "longer than 2000 characters",
+    "/x" * 900 + ".mid": "more than 30 folders deep",
+    "http://[x/a.mid": "Invalid IPv6 URL",
+    "http://a:b/a.mid": "Port could not be cast",
+    f"http://{'ü' * 300}/a.mid": "label",
+    "http://a\x1bb/a.mid": "control characters",
+}
+
+
+def test_a_link_that_can_be_no_address_is_rejected_with_its_reason(tmp_path):
+    odd = ["javascript:x", "/" + "y" * 3000, f"/&#{'9' * 5000};.mid"]
+    page = "".join(f'<a href="{link}">' for link in [*BAD_LINKS, *odd, "/good.mid"])
+    replies = {"/index.asp": plain(page.encode()), "/good.mid": midi()}
+    with Site(replies) as site:
+        reasons = crawled(site, tmp_path, max_file_bytes=100_000)
+    assert list(files(tmp_path / "out")) == ["good.mid"]
+    assert len(reasons) == len(BAD_LINKS) + 1  # and the reference to a character of 5000 digits
+    for expected in BAD_LINKS.values():
+        assert any(expected in reason for reason in reasons.values())
+    for text in [*reasons, *reasons.values()]:
+        assert text.isascii() and text.isprintable() and len(text) < 250
+    assert set(site.paths()) == {"/index.asp", "/good.mid"}
+
+
+MARKUP = [
+    "\n",
+    "<a>",
+    "<a href=x>",
+    "<b><p>",
+    "<div>",
+    "<a",
+    "<a ",
+    "<a href=",
+    "<a href='",
+    "<a x",
+]
+MARKUP += ['<a x="', "<a =", "<a b='c'd=", "<", "</", "</a", "<!--", "<!--a--", "<![CDATA[", "<?"]
+MARKUP += ["<script>", "<style", "&", "&#", "a ", "a= ", "'", "<b>" * 9 + "</i>", "<base href=x>"]
+
+
+@pytest.mark.parametrize("piece", MARKUP)
+def test_pages_of_any_markup_are_read_in_linear_time(piece):
+    """A tenth of a second; a parser of quadratic time takes minutes."""
+    began = time.monotonic()
+    for start in ("", "<a ", '<a href="'):
+        midi_links((start + piece * (200_000 // len(piece))).encode(), "http://a.org/", "")
+    assert time.monotonic() - began < 20
+
+
+PAGES = {  # a page, the paths it links to
+    "<a href=/a.mid>": ["/a.mid"],
+    "<A\nclass=x HREF = '/a b.mid' title='>'>x</A>": ["/a%20b.mid"],
+    "<a title=Bob's href=/a.mid><a href=/b.mid>'": ["/a.mid", "/b.mid"],
+    "<!-- <a href=/a.mid> --><a href=/b.mid>": ["/b.mid"],
+    "<script>'<a href=/a.mid>'</script><area href=/b.mid>": ["/b.mid"],
+    "<a data-href=/a.mid href=/b.mid href=/c.mid><abbr href=/d.mid>": ["/b.mid"],
+    "<a href=/a.mid/><a/href=/b.mid>": ["/b.mid"],
+    "<a href='/a&amp;b.mid'>": ["/a&b.mid"],
+    "<!--><a href=/a.mid>": ["/a.mid"],
+    "<a href=/a.mid": [],
+    "<a href=>/a.mid": [],
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_markup_is_read_as_browsers_read_it(page):
+    links, rejected = midi_links(page.encode(), "http://a.org/x/", "text/html")
+    assert [link.address for link in links] == ["http://a.org" + path for path in PAGES[page]]
+    assert rejected == {}
+
+
 def test_what_is_linked_twice_is_fetched_once(tmp_path):
     links = ["/m/a b.mid", "m/a b.mid", "/m/a%20b.mid", "/m/a b.mid#top", "/m/../m/a%20b.mid"]
     replies = {f"/{page}": index(*links) for page in ("one.asp", "two.asp", "x/three.asp")}
@@ -149,8 +226,10 @@ def test_what_is_dead_is_asked_for_once(tmp_path):
 
 
 def test_links_off_the_host_hide_no_server_that_has_gone(tmp_path):
+    gone = dict.fromkeys([f"/{n}.mid" for n in range(9)], hang_up)
+    gone["/robots.txt"] = in_turn(missing(), hang_up)
     links = [link for n in range(9) for link in (f"/{n}.mid", f"http://localhost/{n}.mid")]
-    with Site({"/index.asp": index(*links)} | {f"/{n}.mid": hang_up for n in range(9)}) as site:
+    with Site({"/index.asp": index(*links), **gone}) as site:
         expect_error(site, tmp_path, "stopped answering")
 
 
@@ -178,6 +257,11 @@ def test_an_error_page_with_status_200_is_no_file(content, tmp_path):
     reason, site = one(tmp_path, plain(content, Content_Type="text/html; charset=x"))
     assert reason == f"no MIDI file but {len(content)} bytes (text/html)"
     assert site.paths().count("/a.mid") == 1
+
+
+def test_what_a_server_says_of_itself_is_fit_for_a_table(tmp_path):
+    reason, _ = one(tmp_path, plain(b"", Content_Type="te\x1b[2Jxt\xe9" + "x" * 3000))
+    assert reason == f"no MIDI file but 0 bytes ({'te [2Jxt ' + 'x' * 191})"
 
 
 def test_an_error_page_is_a_dead_address_too(tmp_path):
@@ -231,7 +315,7 @@ def test_redirects_off_the_host_are_refused(tmp_path):
         ("/a.mid", "more than 5 redirects"),
         ("file:///etc/passwd", "another host"),
         ("http://[", "no valid address"),
-        ("http://127.0.0.1:x/", "no valid address"),
+        ("http://127.0.0.1:x/", "Invalid port"),
         ("", "status 302"),
         ("/gone", "status 404"),
         ("/private/a.mid", "closed to crawlers by robots.txt"),
@@ -259,6 +343,24 @@ def test_what_robots_txt_closes_is_not_asked_for(agent, tmp_path):
     assert all(request.user_agent.startswith("neuralmusic/") for request in site.log)
 
 
+ODD_RULES = [
+    "Crawl-delay: ²",
+    "Crawl-delay: nan",
+    "Crawl-delay: 1e999",
+    "Crawl-delay: -1",
+    f"Crawl-delay: {'9' * 5000}",
+    f"Request-rate: 1/{'9' * 4000}",
+    f"Request-rate: {'9' * 5000}/1",
+    "Request-rate: 0/0",
+    "Request-rate: ²/²s",
+    "Disallow: http://[",
+    "Allow: //[",
+    "\n" * 80_000 + "Crawl-delay",
+    "Disallow: /" + "*a" * 50_000,
+    "#" * 600_000 + "\nDisallow: /",  # behind what is read
+]
+
+
 @pytest.mark.parametrize(
     "rules",
     [
@@ -267,16 +369,20 @@ def test_what_robots_txt_closes_is_not_asked_for(agent, tmp_path):
         plain(b"User-agent: other\nDisallow: /"),
         plain(b"User-agent: *\nDisallow:"),
         plain(b"\xff\xfe\0Crawl-delay: x"),
+        plain(random.Random(1).randbytes(100_000)),
+        *(plain(f"User-agent: *\n{rule}".encode()) for rule in ODD_RULES),
         moved("/rules.txt"),
+        missing(403),
         in_turn(missing(503), hang_up, missing(404)),
     ],
 )
 def test_what_robots_txt_leaves_open_is_fetched(rules, tmp_path):
-    assert one(tmp_path, midi(1), others={"/robots.txt": rules})[0] == midi(1)
+    others = {"/robots.txt": rules, "/rules.txt": missing(410)}
+    assert one(tmp_path, midi(1), others=others, max_delay_seconds=0.01)[0] == midi(1)
 
 
 @pytest.mark.parametrize(
-    "rules", [missing(500), missing(503), missing(403), hang_up, moved("http://localhost/")]
+    "rules", [missing(500), missing(503), missing(429), hang_up, moved("http://localhost/")]
 )
 def test_nothing_is_fetched_where_robots_txt_cannot_be_read(rules, tmp_path):
     with Site({"/robots.txt": rules, "/index.asp": index("/a.mid"), "/a.mid": midi()}) as site:
@@ -284,12 +390,29 @@ def test_nothing_is_fetched_where_robots_txt_cannot_be_read(rules, tmp_path):
     assert site.paths() == []
 
 
-@pytest.mark.parametrize("rule", ["crawl-delay: 0.2", "Request-rate: 2/2"])
-def test_the_delay_of_robots_txt_is_kept(rule, tmp_path):
-    """Whole seconds, as the standard library reads them; others are rounded up."""
-    with Site({"/robots.txt": plain(f"User-agent: *\n{rule}\n".encode())}) as site:
-        expect_error(site, tmp_path, "status 404")
-    assert 1 <= site.gaps()[0] < 3
+@pytest.mark.parametrize(
+    ("rule", "asked", "most", "kept"),
+    [
+        ("crawl-delay: 0.2", "0.2", 60, 0.2),
+        ("Request-rate: 10/3", "0.3", 60, 0.3),
+        ("Crawl-delay: 86400", "86400", 0.2, 0.2),
+    ],
+)
+def test_the_delay_of_robots_txt_is_kept_up_to_the_cap(rule, asked, most, kept, tmp_path, capsys):
+    rules = plain(f"User-agent: *\n{rule}\n".encode())
+    with Site({"/robots.txt": rules}) as site, pytest.raises(InputError, match="status 404"):
+        crawled(site, tmp_path, max_delay_seconds=most)
+    assert kept <= site.gaps()[0] < kept + 2
+    said = capsys.readouterr().err
+    assert f"robots.txt of 127.0.0.1 asks for {asked} s between two requests" in said
+    assert (f"; {most} s are kept (delay_seconds can be set to more)" in said) == (asked == "86400")
+
+
+def test_a_long_wait_is_announced_with_its_reason(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(polite, "TOLD_SECONDS", 0.1)
+    busy = in_turn(missing(503, Retry_After="3600"), midi(1))
+    assert one(tmp_path, busy, max_wait_seconds=0.2)[0] == midi(1)
+    assert "127.0.0.1: status 503 Service Unavailable; waiting" in capsys.readouterr().err
 
 
 def test_every_request_waits_for_the_delay(tmp_path):
@@ -299,7 +422,7 @@ def test_every_request_waits_for_the_delay(tmp_path):
     _, site = one(
         tmp_path, moved("/b.mid"), others={**others, "/robots.txt": rules}, delay_seconds=0.15
     )
-    assert len(site.log) == 7
+    assert len(site.log) == 9
     assert min(site.gaps()) >= 0.15
 
 
@@ -314,10 +437,26 @@ def test_what_may_pass_is_tried_again(status, tmp_path):
 
 
 def test_what_does_not_pass_is_given_up_after_longer_and_longer_waits(tmp_path):
+    """At the end of the queue, so that the other file comes first."""
     reason, site = one(tmp_path, missing(503), tries=4, backoff_seconds=0.1)
     assert reason == "status 503 Service Unavailable, 4 times"
-    for gap, expected in zip(site.gaps("/a.mid"), [0.1, 0.2, 0.4], strict=True):
+    assert site.paths() == ["/index.asp", "/a.mid", "/good.mid", *["/a.mid"] * 3]
+    for gap, expected in zip(site.gaps("/a.mid")[1:], [0.1, 0.2], strict=True):
         assert expected <= gap < expected + 1
+
+
+def test_files_that_never_come_are_no_server_that_has_gone(tmp_path):
+    """As long as it answers otherwise: each is given up, and what can be had is fetched."""
+    slow = [f"/{n}.mid" for n in range(4)]
+    replies = dict.fromkeys(slow, hang_up) | {
+        "/index.asp": index(*slow, "/z.mid"),
+        "/z.mid": midi(),
+    }
+    with Site(replies) as site:
+        reasons = crawled(site, tmp_path, tries=2, max_unanswered=3)
+    assert sorted(reasons) == slow
+    assert all(reason.endswith(", 2 times") for reason in reasons.values())
+    assert list(files(tmp_path / "out")) == ["z.mid"]
 
 
 def retry_after(tmp_path, status: int, header: str, **manners) -> float:
@@ -363,7 +502,33 @@ def test_an_answer_that_is_not_whole_is_asked_for_again(reply, tmp_path):
 def test_an_answer_that_is_never_whole_is_given_up(tmp_path):
     reason, site = one(tmp_path, in_turn(cut(midi(1)), hang_up, drip(midi(1), 5, False)), **HASTY)
     assert reason == "no whole answer (TimeoutError: not whole after 0.3 s), 3 times"
-    assert site.paths().count("/a.mid") == 3
+    assert site.paths() == ["/index.asp", "/a.mid", "/good.mid", "/a.mid", "/a.mid"]
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = {  # start, what follows it again and again
+    "status": (b"HTTP/1.1 200 ", b"O"),
+    "header": (b"HTTP/1.1 200 OK\r\nX: ", b"y"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "chunk extension": (CHUNKED + b"4;", b"x=y;"),
+    "chunks": (CHUNKED, b"1\r\nM\r\n"),
+    "trailers": (CHUNKED + b"4\r\nMThd\r\n0\r\n", b"X: y\r\n"),
+    "nothing of HTTP": (b"", b"\0"),
+}
+
+
+@pytest.mark.parametrize("seconds", [0, 0.01], ids=["flood", "drip"])
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_no_part_of_an_answer_can_be_endless(kind, seconds, tmp_path):
+    start, piece = ENDLESS[kind]
+    piece *= 1 if seconds else 10_000 // len(piece)
+    began = time.monotonic()
+    reply = repeated(start, piece, seconds)
+    reason, site = one(tmp_path, reply, tries=2, answer_seconds=0.4)
+    assert re.search(r"no whole answer \(.*\), 2 times|over the limit", reason)
+    assert site.paths().count("/a.mid") <= 2
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("length", [None, 10_000_000, 5001])

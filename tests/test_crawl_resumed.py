@@ -175,13 +175,13 @@ def test_a_server_that_is_killed_and_comes_back_is_asked_on(tmp_path):
 
 def test_a_server_that_has_gone_ends_the_crawl_which_can_be_resumed(tmp_path):
     """The links that are left are not tried one by one for hours."""
-    gone = dict.fromkeys(FILES[3:], hang_up)
+    gone = {**dict.fromkeys(FILES[3:], hang_up), "/robots.txt": in_turn(missing(), hang_up)}
     with Site({**SMALL_SITE, **gone}) as site:
         with pytest.raises(InputError, match=r"stopped answering: .*kept in .*kept; run again"):
             crawled(site.address, tmp_path)
-        assert len(site.paths()) == 1 + 3 + 3 * FAST["tries"]
+        assert site.paths() == [PAGE, *FILES, FILES[3]]
         assert not music(tmp_path / "out")
-        site.replies.update(SMALL_SITE)
+        site.replies.update({**SMALL_SITE, "/robots.txt": missing()})
         site.log.clear()
         assert crawled(site.address, tmp_path, "again") == {}
     assert site.paths() == FILES[3:]
@@ -309,6 +309,7 @@ def names(*paths: str) -> list[str]:
         ("//x///a.mid", "x/a.mid"),
         ("/%00a:b*c%0a.mid", "_a_b_c_.mid"),
         ("/a%FCb.mid", "aüb.mid"),
+        ("/a%9B2J.mid", "a_2J.mid"),
         ("/a%C3%BCb.mid", "aüb.mid"),
         ("/.mid", "_.mid"),
         ("/x/%20.mid", "x/_.mid"),
@@ -328,6 +329,10 @@ def test_names_that_would_be_one_file_somewhere_are_apart():
     assert found[0] == "A.MID"
     assert found[1].startswith("a~") and found[1].endswith(".mid")
     assert found[7] == "b.mid_/c.mid"
+    assert names("/crawl.csv/a.mid", "/manifest.CSV/a.mid") == [
+        "crawl.csv_/a.mid",
+        "manifest.CSV_/a.mid",
+    ]
     assert all(len(part.encode()) < 200 for name in found for part in name.split("/"))
     assert names(*paths[::-1]) == found[::-1]
     assert names(*paths[2:3]) == ["a.MID"]
@@ -385,7 +390,7 @@ def test_an_address_that_is_none_is_an_error_that_says_what_to_set(source, addre
 
 
 def test_the_crawler_is_code_of_the_sources_that_crawl():
-    crawlers = {"crawl.py", "kept.py", "polite.py"}
+    crawlers = {"crawl.py", "kept.py", "links.py", "polite.py"}
     for source in DATASETS:
         files = {file.name for file in code_of("fetch", source=source)}
         assert files & crawlers == (crawlers if source in SOURCES else set())

@@ -6,46 +6,36 @@ address, so that a crawl that was killed goes on and asks for nothing that it ha
 
 from __future__ import annotations
 
-import hashlib
 import re
 import sys
 import unicodedata
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+from typing import TypeVar
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import pandas as pd
 from tqdm import tqdm
 
 from neuralmusic.datasets.kept import Fetched, Store
+from neuralmusic.datasets.links import ENDINGS, FetchError, Link, absolute, digest, midi_links, site
 from neuralmusic.datasets.polite import (
     Answer,
     Client,
     DeadAddress,
-    FetchError,
     Manners,
-    NoAnswer,
-    NotAsked,
+    Passing,
     ServerGone,
-    absolute,
-    site,
 )
 from neuralmusic.files import InputError, write_csv
 
+Item = TypeVar("Item")
+
 MANIFEST = "crawl.csv"
-ENDINGS = (".mid", ".midi")
 MAX_NAME_BYTES = 150  # of each part of a path; file systems take 255
-UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]')
-
-
-@dataclass(frozen=True)
-class Link:
-    """A link of an index page, and where else its file may be if it is not there."""
-
-    address: str
-    others: tuple[str, ...]
+UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\\]')
 
 
 def crawl(pages: list[str], folder: Path, kept: Path, manners: Manners) -> dict[str, str]:
@@ -78,12 +68,15 @@ def index_pages(address: str, names: list[str], example: str) -> list[str]:
 
     Raises InputError where `address` is none; `example` is the one that it says to set.
     """
-    if not (address and site(address)[0]):
-        raise InputError(
-            f"{address!r} is no address of a site; set datasets.*.address in params.yaml to one,"
-            f" such as {example}"
-        )
-    return [absolute(address.rstrip("/") + "/", name) for name in names]
+    try:
+        if site(address)[0]:
+            return [absolute(address.rstrip("/") + "/", name) for name in names]
+    except (FetchError, ValueError):
+        pass
+    raise InputError(
+        f"{address!r} is no address of a site; set datasets.*.address in params.yaml to one,"
+        f" such as {example}"
+    )
 
 
 @dataclass
@@ -92,50 +85,76 @@ class _Crawl:
     store: Store
 
     def __post_init__(self) -> None:
+        self.tries: Counter[str] = Counter()  # without success, of addresses
         self.failed: dict[str, FetchError] = {}  # of this crawl; the next one tries them again
-        self.unanswered = 0  # addresses in a row
 
     def walk(self, pages: list[str]) -> tuple[dict[str, Fetched], dict[str, str]]:
         """What the pages link to, by address, and what could not be had, with the reason."""
-        reasons: dict[str, str] = {}
+        read, failed = self.all_of(pages, lambda page: self.visit(page, _check_page), "pages")
+        reasons = {page: f"index page: {error}" for page, error in failed.items()}
         links: dict[str, Link] = {}
-        for page in pages:
-            try:
-                record = self.visit(page, _check_page)
-                content = self.store.read(record)
-                for link in _links(content, record.final_address, record.content_type):
-                    links.setdefault(link.address, link)
-            except FetchError as error:
-                reasons[page] = f"index page: {error}"
-        found: dict[str, Fetched] = {}
-        host = urlsplit(pages[0]).netloc
-        for link in tqdm(links.values(), desc=f"fetching {host}", disable=None):
-            try:
-                record = self.bring(link)
-                found[record.address] = record
-            except FetchError as error:
-                reasons[link.address] = str(error)
-        if not found:
+        for page in filter(read.get, pages):  # in their order, whichever came first
+            found, rejected = _links(self.store.read(read[page]), read[page])
+            reasons |= rejected
+            for link in found:
+                links.setdefault(link.address, link)
+        brought, missing = self.all_of(list(links.values()), self.bring, "files")
+        reasons |= {link.address: str(error) for link, error in missing.items()}
+        if not brought:
             examples = "; ".join(f"{at}: {reason}" for at, reason in list(reasons.items())[:3])
             raise InputError(
                 f"no MIDI file could be fetched from {len(pages)} index pages, such as {pages[0]}:"
                 f" {examples}"
             )
-        return found, reasons
+        return {
+            brought[link].address: brought[link] for link in links.values() if link in brought
+        }, reasons
+
+    def all_of(
+        self, items: list[Item], bring: Callable[[Item], Fetched], name: str
+    ) -> tuple[dict[Item, Fetched], dict[Item, FetchError]]:
+        """What `bring` has for each item, and why there is nothing for the others.
+
+        What may be had later goes to the end of the queue, and the others are fetched meanwhile.
+        """
+        done: dict[Item, Fetched] = {}
+        failed: dict[Item, FetchError] = {}
+        queue = deque(items)
+        with tqdm(total=len(items), desc=f"{name} of {self.client.host}", disable=None) as bar:
+            while queue:
+                item = queue.popleft()
+                try:
+                    done[item] = bring(item)
+                except Passing:
+                    queue.append(item)
+                    continue
+                except FetchError as error:
+                    failed[item] = error
+                bar.update()
+        return done, failed
 
     def visit(self, address: str, check: Callable[[Answer], None]) -> Fetched:
-        """What is at an address, asked for once at most; `check` raises where it is of no use."""
+        """What is at an address; `check` raises FetchError where it is of no use.
+
+        Raises Passing where it is to be asked for again.
+        """
         if record := self.store.known.get(address):
             return record
         if error := self.failed.get(address):
             raise error
         try:
             answer = self.client.get(address)
-            self.unanswered = 0
             check(answer)
+        except Passing as error:
+            self.tries[address] += 1
+            is_last = self.tries[address] >= self.client.manners.tries
+            self._look(is_last)
+            if not is_last:
+                raise
+            self.failed[address] = FetchError(f"{error}, {self.tries[address]} times")
+            raise self.failed[address] from error
         except FetchError as error:
             self.failed[address] = error
-            self._count(error)
             raise
         return self.store.put(address, answer)
 
@@ -153,15 +172,21 @@ class _Crawl:
                 reasons.append(error)
         raise reasons[0]
 
-    def _count(self, error: FetchError) -> None:
-        """Ends the crawl of a server that has gone: the rest of the links would fail likewise."""
-        if not isinstance(error, NotAsked):
-            self.unanswered = self.unanswered + 1 if isinstance(error, NoAnswer) else 0
-        if self.unanswered >= self.client.manners.max_unanswered:
-            raise ServerGone(
-                f"{urlsplit(self.client.home).netloc} has stopped answering: {error}. What was"
-                f" fetched is kept in {self.store.folder}; run again later to go on"
-            ) from error
+    def _look(self, is_last: bool) -> None:
+        """Ends the crawl of a server that has gone, rather than that of one file after another."""
+        unanswered = self.client.unanswered
+        if unanswered >= self.client.manners.max_unanswered or (is_last and unanswered > 1):
+            try:
+                self.client.look()
+            except ServerGone as error:
+                raise ServerGone(
+                    f"{error}. What was fetched is kept in {self.store.folder}; run again later to"
+                    " go on"
+                ) from error
+
+
+def _links(content: bytes, record: Fetched | Answer) -> tuple[list[Link], dict[str, str]]:
+    return midi_links(content, record.final_address, record.content_type)
 
 
 def _check_midi(answer: Answer) -> None:
@@ -172,78 +197,8 @@ def _check_midi(answer: Answer) -> None:
 
 def _check_page(answer: Answer) -> None:
     # One of no links may be a message of the day: kept, it would be there for all later crawls.
-    if not _links(answer.content, answer.final_address, answer.content_type):
+    if not any(_links(answer.content, answer)):
         raise FetchError("links to no MIDI file")
-
-
-class _References(HTMLParser):
-    """The targets of a page's links, in order, and what they are relative to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.base = ""
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        target = dict(attrs).get("href") or ""
-        if tag == "base":
-            self.base = self.base or target
-        elif tag in ("a", "area") and target:
-            self.found.append(target)
-
-
-def _links(content: bytes, page: str, content_type: str) -> list[Link]:
-    """The links to MIDI files of the index page at an address.
-
-    Raises FetchError where it cannot be read.
-    """
-    parser = _References()
-    try:
-        parser.feed(_text(content, content_type))
-        parser.close()
-    except AssertionError as error:  # how the parser tells of a malformed declaration
-        raise FetchError(f"no readable HTML: {error}") from error
-    base = absolute(page, parser.base)
-    found = []
-    for target in parser.found:
-        if target.strip().lower().endswith(ENDINGS):
-            target = target.replace("#", "%23")  # in a name, since nothing can come after it
-        try:
-            address = absolute(base, target)
-        except FetchError:
-            continue
-        path, _, query = address.partition("?")
-        if not (path if path.lower().endswith(ENDINGS) else query).lower().endswith(ENDINGS):
-            continue
-        others = [address]
-        if "://" not in target and not target.strip().startswith(("/", "\\", "?")):
-            others.append(absolute(urljoin(base, "/"), target))  # the first slash was forgotten
-        if query:  # a question mark in a name
-            others += [other.replace("?", "%3F") for other in others]
-        others += [_other_case(other) for other in others]
-        others = [other for other in dict.fromkeys(others) if other != address]
-        found.append(Link(address, tuple(others)))
-    return found
-
-
-def _other_case(address: str) -> str:
-    """The address with its ending in capitals, or in small letters if it has any capital."""
-    stem, dot, ending = address.rpartition(".")
-    return stem + dot + (ending.upper() if ending.islower() else ending.lower())
-
-
-def _text(content: bytes, content_type: str) -> str:
-    """A page's text in the encoding that it names, else UTF-8, else that of old Windows pages."""
-    named = re.search(r"charset=[\"']?([\w-]+)", content_type, re.IGNORECASE)
-    inside = re.search(rb"charset\s*=\s*[\"']?([\w-]+)", content[:4096], re.IGNORECASE)
-    encodings = [named[1]] if named else []
-    encodings += [inside[1].decode("ascii", "replace")] if inside else []
-    for encoding in [*encodings, "utf-8-sig", "cp1252"]:
-        try:
-            return content.decode(encoding)
-        except (LookupError, UnicodeError):
-            continue
-    return content.decode("latin-1")
 
 
 def _fill(folder: Path, found: dict[str, Fetched], store: Store) -> None:
@@ -271,7 +226,7 @@ def file_names(addresses: list[str]) -> dict[str, str]:
         name = _file_name(address)
         if _as_stored(name) in taken:
             stem, dot, ending = name.rpartition(".")
-            name = f"{stem}~{_digest(address)}{dot}{ending}"
+            name = f"{stem}~{digest(address)}{dot}{ending}"
         taken.add(_as_stored(name))
         names[address] = name
     return names
@@ -286,8 +241,9 @@ def _file_name(address: str) -> str:
     text = parts.path + (f"_{parts.query}" if parts.query else "")
     raw = [unquote_to_bytes(part) for part in text.split("/")]
     *folders, file = [part for part in map(_safe, raw) if part]
-    # A folder called like a MIDI file would be in the way of one.
-    folders = [f"{part}_" if part.lower().endswith(ENDINGS) else part for part in folders]
+    # A folder called like a MIDI file, or like a table beside them, would be in the way of one.
+    taken = (*ENDINGS, ".csv")
+    folders = [f"{part}_" if part.lower().endswith(taken) else part for part in folders]
     # One that is only an ending, or hidden, would be taken for no MIDI file.
     return "/".join([*folders, f"_{file}" if file.startswith(".") else file])
 
@@ -302,9 +258,5 @@ def _safe(raw: bytes) -> str:
     if len(text.encode()) > MAX_NAME_BYTES:
         stem, dot, ending = text.rpartition(".")
         short = stem.encode()[: MAX_NAME_BYTES - 20].decode("utf-8", "ignore")
-        text = f"{short}~{_digest(text)}{dot}{ending[:8]}"
+        text = f"{short}~{digest(text)}{dot}{ending[:8]}"
     return text
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -98,11 +98,11 @@ class Store:
         """What the last crawl of these pages found, and its reasons; None where there was none."""
         try:
             whole = json.loads((self.folder / FINISHED).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            if whole["pages"] != pages:
+                return None
+            return {at: self.known[at] for at in whole["found"]}, dict(whole["reasons"])
+        except (OSError, ValueError, TypeError, KeyError):  # not there, damaged, or not all kept
             return None
-        if whole["pages"] != pages or not all(at in self.known for at in whole["found"]):
-            return None
-        return {at: self.known[at] for at in whole["found"]}, whole["reasons"]
 
     def _path(self, address: str) -> Path:
         return self.folder / hashlib.sha256(address.encode()).hexdigest()
