@@ -195,10 +195,11 @@ def test_a_changed_training_of_the_base_samples_both_anew(experiment):
 def test_how_anothers_models_are_sampled_samples_only_them_anew(experiment):
     models = EXPERIMENTS[experiment]["models"]
     for key, value in RAW["experiments"][experiment]["sampling"].items():
-        after = resolved_with(f"experiments.{experiment}.sampling.{key}", not value)
+        other = not value if isinstance(value, bool) else value / 2
+        after = resolved_with(f"experiments.{experiment}.sampling.{key}", other)
         assert changed_jobs(after) == of({"sample"}, experiment, models)
     base = EXPERIMENTS[experiment]["weights_of"]
-    after = resolved_with(f"experiments.{base}.sampling.temperature", 0.5)
+    after = resolved_with(f"experiments.{base}.sampling.max_steps_per_second", 777)
     assert changed_jobs(after) == of({"sample"}, experiment, models) | of({"sample"}, base, models)
 
 

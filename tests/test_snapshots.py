@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from neuralmusic import jobs
+from neuralmusic import config, jobs
 from neuralmusic.__main__ import VERBS
 from neuralmusic.files import to_json
-from tests.edited import edited, resolved_with
-from tests.tiny import PARAMS
+from tests.edited import resolved_with
+from tests.tiny import PARAMS, RAW, SCHEMA
 
 
 @pytest.fixture
@@ -102,12 +102,13 @@ def test_what_no_model_made_is_stale(workflow):
 def test_a_dataset_that_no_experiment_uses_is_not_described():
     found = jobs.all_jobs(PARAMS)
     described = [job for verb, job in found if verb == "describe"]
-    assert described == jobs.dataset_names(PARAMS) == ["ryans_mammoth", "bach_chorales"]
+    used = {own["dataset"] for own in PARAMS["experiments"].values()}
+    assert described == jobs.dataset_names(PARAMS) and set(described) == used
     given, copied = found["describe", "bach_chorales"]
     assert given == {"dataset": "bach_chorales", "time": "beats"}
     assert copied == "results/datasets/bach_chorales/params.json"
-    other = edited("experiments", "monophonic", "dataset", value="bach_chorales")
-    assert ("describe", "ryans_mammoth") not in jobs.all_jobs(other)
+    other = config.resolve(RAW | {"dataset": "bach_chorales"}, SCHEMA)
+    assert [job for verb, job in jobs.all_jobs(other) if verb == "describe"] == ["bach_chorales"]
 
 
 def test_runs_of_fewer_seeds_are_stale(workflow):
