@@ -18,7 +18,7 @@ def example(schema: dict) -> Any:
     kinds = schema["type"]
     kind = next(k for k in kinds if k != "null") if isinstance(kinds, list) else kinds
     if kind == "object":
-        return {key: example(part) for key, part in schema["properties"].items()}
+        return {key: example(schema["properties"][key]) for key in schema["required"]}
     if kind == "array":
         return [example(schema["items"])] * schema.get("minItems", 1)
     if kind == "boolean":
