@@ -65,8 +65,7 @@ sweep: $(INSTALLED) ## delete results of models and experiments that params.yaml
 
 unlock: $(INSTALLED) ## after a kill -9 of make reproduce or dvc repro: free Snakemake's lock, mend dvc.lock
 	snakemake --unlock --cores 1
-	@if dvc stage list 2>&1 | grep -qE "dvc.lock' (is invalid|validation failed)"; then rm dvc.lock; \
-	  echo 'dvc.lock was cut off as DVC wrote it, and is deleted: dvc repro writes it anew'; fi
+	@python -m neuralmusic.dvc_lock
 
 clean: ## delete the environment and everything that make reproduce makes
 	rm -rf .venv .snakemake .params .checkpoints .downloads logs data/raw data/notes data/splits data/encoded

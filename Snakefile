@@ -17,18 +17,23 @@ from neuralmusic import config as configuration
 from neuralmusic import jobs
 from neuralmusic.code import code_of
 from neuralmusic.failures import print_failures
-from neuralmusic.files import InputError
+from neuralmusic.files import CONTENTS, InputError
 from neuralmusic.primers import check_encoded, longest_primers
 
 try:
     # Not by `configfile`, to which 1e-3 is a word; `config` has what --config says.
     PARAMS = configuration.load(changes=config)
     SNAPSHOTS = jobs.write_snapshots(PARAMS)
+    jobs.make_folders()
     check_encoded(PARAMS, SNAPSHOTS)
 except InputError as error:
-    sys.exit(f"snakemake: {error}")  # and not WorkflowError, after which more would be printed
+    sys.exit(
+        f"snakemake: {error}"
+    )  # and not WorkflowError, after which more would be printed
 
 EXPERIMENTS = PARAMS["experiments"]
+# Rules name a folder by CONTENTS, a file in it: Snakemake compares files by what they hold, folders
+# by their time alone, which is another after each checkout.
 RUN = f"{shlex.quote(sys.executable)} -m neuralmusic"
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from neuralmusic.files import CONTENTS
 from tests.checkout import fresh_checkout, snakemake
 
-# Whole folders but for what tells the time: a training log's seconds, the report's durations.
+# Whole folders but for what tells the time: a training log's seconds, the report's durations; and
+# the hashes of folders, of whose files each is compared.
 COMPARED = ("data", "results")
 TIMED = ("results/report/",)
 
@@ -41,7 +43,7 @@ def digests(checkout: Path) -> dict[str, str]:
     found = {}
     for path in sorted(p for top in COMPARED for p in (checkout / top).rglob("*") if p.is_file()):
         name = path.relative_to(checkout).as_posix()
-        if name.startswith(TIMED) or path.name == ".snakemake_timestamp":
+        if name.startswith(TIMED) or path.name in (".snakemake_timestamp", CONTENTS):
             continue
         content = path.read_bytes()
         if path.name == "log.csv":

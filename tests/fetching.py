@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from neuralmusic import prepare
+from neuralmusic.fetch import fetch as fetch_dataset
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList
 
@@ -17,7 +17,7 @@ def midi_bytes(tmp_path, tune: NoteList) -> bytes:
 def fetch(path, out, workers=1) -> dict[str, str]:
     """What `fetch` of a folder or zip rejects; the files go to `out`."""
     out.mkdir()
-    prepare.fetch({"source": "folder", "path": str(path)}, out, workers)
+    fetch_dataset({"source": "folder", "path": str(path)}, out, workers)
     return rejected(out)
 
 

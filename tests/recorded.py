@@ -10,6 +10,7 @@ from neuralmusic import jobs
 from neuralmusic.midi_writing import write_midi
 from tests.checkout import commit_all, fresh_checkout, run, snakemake
 from tests.constructed import drawn
+from tests.imported import with_imports_noted
 from tests.tiny import RAW
 
 # A model or two of an experiment are enough to see which jobs run.
@@ -125,6 +126,7 @@ def record(checkout: Path) -> None:
     fresh_checkout(checkout, few_models())
     with_few_figures(checkout)
     with_a_folder(checkout)
+    with_imports_noted(checkout)
     snakemake(checkout)
     make(checkout, "record")
     commit_all(checkout)

@@ -9,7 +9,7 @@ import pytest
 from neuralmusic import config, jobs
 from neuralmusic.__main__ import VERBS, main
 from neuralmusic.code import code_of
-from neuralmusic.files import to_json
+from neuralmusic.files import CONTENTS, to_json
 from neuralmusic.midi_writing import write_midi
 from tests.constructed import drawn, together, write_all_metrics
 from tests.constructed import params as constructed
@@ -80,7 +80,7 @@ def test_the_line_from_files_to_measures(experiment, tmp_path, capsys):
     run("score", params, line / "scores", model=model, encoded=encoded)
     if model_name in jobs.probed_models(EXPERIMENTS[experiment]):
         run("probe", params, line / "probe", model=model, encoded=encoded)
-        wanted = {"scores.npz", "probe.json", "modules.json", "params.json"}
+        wanted = {"scores.npz", "probe.json", "modules.json", "params.json", CONTENTS}
         assert set(contents(line / "probe")) == wanted
     for folder in folders:
         run("evaluate", params, line / "metrics", samples=folder)

@@ -22,6 +22,7 @@ from neuralmusic.datasets.crawl import crawl, file_names
 from neuralmusic.datasets.kept import JOURNAL
 from neuralmusic.datasets.polite import Manners
 from neuralmusic.datasets.source import KEPT
+from neuralmusic.fetch import fetch
 from neuralmusic.files import InputError
 from neuralmusic.midi_writing import write_midi
 from tests.constructed import drawn
@@ -365,7 +366,7 @@ def test_a_source_is_crawled_into_its_folder(source, below, tmp_path, monkeypatc
         settings["address"] = address
         assert DATASETS[source].fingerprint(settings) == {}
         (tmp_path / "raw").mkdir()
-        prepare.fetch(settings, tmp_path / "raw", 1)
+        fetch(settings, tmp_path / "raw", 1)
     manifest = pd.read_csv(tmp_path / "raw/manifest.csv")
     crawl_csv = pd.read_csv(tmp_path / "raw/crawl.csv")
     assert manifest["file"].tolist() == crawl_csv["file"].tolist()

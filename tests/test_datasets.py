@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neuralmusic import prepare
 from neuralmusic.datasets import DATASETS, music21_corpus
 from neuralmusic.datasets.source import BROUGHT, DOWNLOADED, IN_PACKAGE, Source
+from neuralmusic.fetch import fetch as fetch_dataset
 from neuralmusic.files import InputError
 from neuralmusic.midi import read_midi
 from neuralmusic.midi_writing import write_midi
@@ -162,7 +162,7 @@ SCORES = {"source": "music21", "collection": "ryansMammoth", "max_pieces": 4}
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scores")
-    prepare.fetch(SCORES, folder, 1)
+    fetch_dataset(SCORES, folder, 1)
     return folder
 
 
@@ -191,7 +191,7 @@ def music21_ticks(path) -> int:
 
 
 def test_a_score_gives_the_same_bytes_again(scores, tmp_path):
-    prepare.fetch(SCORES | {"max_pieces": 1}, tmp_path, 1)
+    fetch_dataset(SCORES | {"max_pieces": 1}, tmp_path, 1)
     (name,) = fetched(tmp_path)  # a smaller sample is a part of the larger
     assert (tmp_path / name).read_bytes() == (scores / name).read_bytes()
 
@@ -227,7 +227,7 @@ def test_a_score_in_two_formats_makes_one_file(tmp_path, monkeypatch):
 
 def test_an_unknown_collection_is_named_and_the_known_ones_too(tmp_path):
     with pytest.raises(InputError, match=r"(?s)'offenbach'.*ryansMammoth"):
-        prepare.fetch(SCORES | {"collection": "offenbach"}, tmp_path, 1)
+        fetch_dataset(SCORES | {"collection": "offenbach"}, tmp_path, 1)
 
 
 def test_the_package_version_is_its_fingerprint():

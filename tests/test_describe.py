@@ -12,7 +12,7 @@ import pytest
 from neuralmusic import config, jobs
 from neuralmusic.__main__ import main
 from neuralmusic.describe import describe, description, parameters_of, read_tempos
-from neuralmusic.files import InputError
+from neuralmusic.files import CONTENTS, InputError
 from tests.described import PARAMETERS, PIECES, midi, write_corpus
 from tests.tiny import PARAMS, contents, write_project
 
@@ -77,7 +77,7 @@ def test_the_command_prints_the_numbers_and_where_the_figure_is(project, capsys)
     assert "the tempo that a file states is not used" in " ".join(lines)  # it is in beats
     assert max(map(len, told.splitlines())) <= 110
     folder = Path("results/datasets/bach_chorales")
-    assert set(contents(folder)) == {*FILES, "params.json"}
+    assert set(contents(folder)) == {*FILES, "params.json", CONTENTS}
     given, copied = jobs.all_jobs(PARAMS)["describe", "bach_chorales"]
     assert copied == (folder / "params.json").as_posix()
     assert json.loads((folder / "params.json").read_text()) == given

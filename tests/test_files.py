@@ -244,6 +244,28 @@ with writing_folder(path) as folder:
     assert seen == {(9, *old.values()), (9,), (9, *new.values()), (0, *new.values())}
 
 
+def test_contents_are_known_by_names_and_bytes_alone(tmp_path):
+    made = {"a.txt": "1", "b/a.txt": "2", "b/c.txt": ""}
+
+    def hash_of(wanted: dict[str, str], name: str = "folder") -> str:
+        with writing_folder(tmp_path / name) as folder:
+            for file, text in wanted.items():
+                write_text(folder / file, text)
+            files.write_contents(folder)
+        files.write_contents(tmp_path / name)  # once more, with the hash in it
+        return (tmp_path / name / files.CONTENTS).read_text()
+
+    first = hash_of(made)
+    (tmp_path / "folder/.snakemake_timestamp").touch()
+    files.write_contents(tmp_path / "folder")
+    assert (tmp_path / "folder" / files.CONTENTS).read_text() == first
+    assert first == hash_of(dict(reversed(made.items())), "another")
+    assert len(first) == 65
+    others = [made | {"a.txt": "2"}, made | {"d.txt": ""}, {"a.txt": "1", "b/a.txt": "2"}, {}]
+    others += [{"b.txt": "1", "b/a.txt": "2", "b/c.txt": ""}, {"a.txt": "12", "b/c.txt": ""}]
+    assert len({first, *map(hash_of, others)}) == len(others) + 1
+
+
 def test_another_users_process_stops_nothing(tmp_path, monkeypatch):
     left = leftover(tmp_path, dead_process())
 

@@ -12,10 +12,10 @@ import pytest
 
 from benchmarks import fuzz_midi, midi_mutants
 from neuralmusic import prepare
+from neuralmusic.fetch import fetch
 from neuralmusic.files import InputError
 from neuralmusic.midi import MidiError, read_midi
 from neuralmusic.notes import NoteList, load_notes
-from neuralmusic.prepare import fetch
 from tests import bad_reader
 from tests.bytes_made import END, chunk, midi, number, off, on, pedal, tempo
 from tests.fetching import rejected

@@ -9,7 +9,7 @@ import pytest
 
 from neuralmusic import jobs
 from neuralmusic.__main__ import main
-from neuralmusic.files import InputError
+from neuralmusic.files import CONTENTS, InputError
 from neuralmusic.midi import read_midi
 from neuralmusic.midi_folder import files_of, fingerprint
 from neuralmusic.midi_writing import write_midi
@@ -207,7 +207,7 @@ def test_the_command_needs_no_corpus_of_a_folder_but_of_a_model(tmp_path, capsys
     paths = ["--params", str(tmp_path / "theirs.json"), "--out", str(tmp_path / "out")]
     assert main(["sample", *paths]) == 0
     assert np.isin(
-        ["0000.mid", "params.json", "rejected.csv"], list(contents(tmp_path / "out"))
+        ["0000.mid", CONTENTS, "params.json", "rejected.csv"], list(contents(tmp_path / "out"))
     ).all()
     paths = ["--params", str(tmp_path / "ours.json"), "--out", str(tmp_path / "none")]
     assert main(["sample", *paths]) == 1

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from neuralmusic import config, jobs
-from neuralmusic.__main__ import VERBS
-from neuralmusic.files import to_json
+from neuralmusic.__main__ import VERBS, main
+from neuralmusic.files import CONTENTS, to_json
 from tests.edited import resolved_with
-from tests.tiny import PARAMS, RAW, SCHEMA
+from tests.tiny import PARAMS, RAW, SCHEMA, corpus
 
 
 @pytest.fixture
@@ -61,6 +61,26 @@ def test_an_output_made_with_other_parameters_is_due(workflow):
     time.sleep(0.01)
     assert is_newer(snapshot({"a": 2}, COPY), than=COPY)
     assert is_newer(snapshot({"a": 2}, COPY), than=COPY)
+
+
+def test_an_output_from_a_time_to_come_is_due_where_its_parameters_changed(workflow):
+    """As where the clock was set back since; the job gives the file a time that has passed."""
+    output(COPY, {"a": 1})
+    made = [COPY, COPY.with_name(CONTENTS), COPY.with_name(".snakemake_timestamp")]
+    now = time.time()
+    for hours, last in enumerate(made, start=1):
+        last.touch()
+        os.utime(last, (now + 3600 * hours, now + 3600 * hours))
+        path = snapshot({"a": 2}, COPY)
+        assert is_newer(path, than=last)
+        assert is_newer(COPY, than=snapshot({"a": 1}, COPY))
+    corpus(workflow)
+    wanted = {"representation": PARAMS["experiments"]["monophonic"]["representation"]}
+    path = snapshot(wanted, COPY)
+    arguments = ["encode", "--params", str(path), "--out", str(COPY.parent)]
+    assert main([*arguments, "--notes", "notes", "--splits", "splits"]) == 0
+    assert is_newer(COPY.with_name(CONTENTS), than=path)
+    assert is_newer(COPY, than=snapshot(wanted, COPY))
 
 
 def test_an_output_replaced_by_an_older_one_is_due(workflow):

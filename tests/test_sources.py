@@ -18,6 +18,7 @@ from neuralmusic import jobs, prepare
 from neuralmusic.code import code_of
 from neuralmusic.datasets import DATASETS, jsb_chorales, maestro
 from neuralmusic.datasets.source import BROUGHT, DOWNLOADED
+from neuralmusic.fetch import fetch
 from neuralmusic.files import InputError
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import load_notes
@@ -50,7 +51,7 @@ def line(tmp_path, source: str, **changed) -> dict[str, str]:
     raw, notes, splits = (tmp_path / f"line/{folder}" for folder in ("raw", "notes", "splits"))
     shutil.rmtree(tmp_path / "line", ignore_errors=True)
     raw.mkdir(parents=True)
-    prepare.fetch(jobs.dataset_parameters(params, name, "fetch"), raw, 1)
+    fetch(jobs.dataset_parameters(params, name, "fetch"), raw, 1)
     prepare.convert(jobs.dataset_parameters(params, name, "convert"), raw, notes, 1)
     prepare.split(jobs.dataset_parameters(params, name, "split"), notes, splits)
     table = pd.read_csv(splits / "split.csv")

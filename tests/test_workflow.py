@@ -7,7 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from neuralmusic import code
 from tests.checkout import Jobs, change_params, planned, remove_model, run, snakemake
+from tests.imported import jobs_of, without_effect
 from tests.recorded import (
     ATTENTION,
     CHANGED,
@@ -121,3 +123,13 @@ def test_removed_model_leaves_every_table(checkout):
     assert not list((checkout / "results").glob("*/monophonic/emb"))
     assert len(list((checkout / "results").glob("models/monophonic/*"))) == 1
     assert NOTHING in snakemake(checkout, "--dry-run")
+
+
+def test_jobs_depend_on_all_that_they_import(recorded):
+    """What each job's processes really imported, and which templates they opened."""
+    found = jobs_of(recorded)
+    rules = {job.rule if job.rule in code.MODULES else "sample_folder" for job in found}
+    assert rules == set(code.MODULES)
+    for job in found:
+        assert len(job.imported) > 3, job
+        assert job.imported - job.code <= without_effect(job.rule), job.rule

@@ -8,6 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from neuralmusic.files import CONTENTS
 from neuralmusic.midi_writing import write_midi
 from tests.checkout import Jobs, change_params, planned, remove_model, run, snakemake
 from tests.constructed import melody
@@ -63,7 +64,7 @@ def test_changed_files_are_sampled_again_and_nothing_is_trained(checkout):
     assert "Exception" not in snakemake(checkout, "--dry-run")
     samples = f"results/samples/{EVENTS}/{THEIRS}"
     counted = Jobs(checkout)
-    snakemake(checkout, samples)
+    snakemake(checkout, f"{samples}/{CONTENTS}")
     assert counted.ran() == of_runs(("sample",), EVENTS, [THEIRS])
     files = pd.read_csv(checkout / samples / "pieces.csv")
     assert files["primer_piece"].tolist()[-1] == "sub/new.mid"

@@ -6,11 +6,19 @@ import argparse
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from neuralmusic.files import InputError, to_json, write_text, writing_folder
+from neuralmusic.files import (
+    CONTENTS,
+    InputError,
+    to_json,
+    write_contents,
+    write_text,
+    writing_folder,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     def verb(name: str, text: str, **inputs: str) -> argparse.ArgumentParser:
         sub = verbs.add_parser(name, help=text, description=text)
         for option, meaning in {"params": "the job's parameters (JSON)", **inputs}.items():
-            sub.add_argument(f"--{option}", required=True, help=meaning, type=Path, metavar="PATH")
+            sub.add_argument(f"--{option}", required=True, help=meaning, type=_path, metavar="PATH")
         return sub
 
     def workers(sub: argparse.ArgumentParser) -> None:
@@ -66,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "splits": "from split; without it, data/splits/DATASET",
         "out": "without it, results/datasets/DATASET",
     }.items():
-        of_dataset.add_argument(f"--{option}", type=Path, metavar="PATH", help=meaning)
+        of_dataset.add_argument(f"--{option}", type=_path, metavar="PATH", help=meaning)
     workers(of_dataset)
     verb(
         "encode",
@@ -89,8 +97,8 @@ def _parser() -> argparse.ArgumentParser:
         "sample pieces from a model, or cut real ones or those of a folder",
         out="results/samples/EXPERIMENT/MODEL",
     )
-    sampled.add_argument("--model", help="from train; without it, the real test pieces", type=Path)
-    sampled.add_argument("--encoded", help="from encode; not of a folder", type=Path)
+    sampled.add_argument("--model", help="from train; without it, the real test pieces", type=_path)
+    sampled.add_argument("--encoded", help="from encode; not of a folder", type=_path)
     verb(
         "score",
         "held-out likelihood of a model",
@@ -112,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         out="results/metrics/EXPERIMENT/MODEL",
     )
     of_real = "the real pieces, up to whose lengths samples are measured; without it, whole ones"
-    measured.add_argument("--real", type=Path, metavar="PATH", help=of_real)
+    measured.add_argument("--real", type=_path, metavar="PATH", help=of_real)
     verb(
         "rank",
         "hold an experiment's models against its real pieces by every measure",
@@ -175,7 +183,7 @@ def _add_compare(verbs: Any) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    from neuralmusic.prepare import fetch
+    from neuralmusic.fetch import fetch
 
     _fill(options, lambda params, out: fetch(params, out, options.workers))
 
@@ -204,6 +212,7 @@ def _describe(options: argparse.Namespace) -> None:
     with writing_folder(out) as folder:
         told = describe(params, raw, notes, splits, folder, options.workers)
         write_text(folder / "params.json", to_json(params))
+        write_contents(folder)
     print(f"{told}\nThe figure is {out / FIGURE}.png.")
 
 
@@ -379,6 +388,13 @@ def _fill(options: argparse.Namespace, make: Callable[[dict, Path], None]) -> No
     with writing_folder(options.out) as folder:
         make(_params(options), folder)
         _copy_params(options, folder / "params.json")
+        write_contents(folder)
+
+
+def _path(text: str) -> Path:
+    """A path; the workflow names a folder by the file that says what it contains."""
+    path = Path(text)
+    return path.parent if path.name == CONTENTS else path
 
 
 def _params(options: argparse.Namespace) -> dict:
@@ -392,6 +408,10 @@ def _params(options: argparse.Namespace) -> dict:
 
 def _copy_params(options: argparse.Namespace, to: Path) -> None:
     shutil.copyfile(options.params, to)
+    # Of a time to come where the clock was set back (see `jobs.snapshot`): that made the job due,
+    # and Snakemake refuses an output that is older than what it was made from.
+    if options.params.stat().st_mtime > time.time():
+        os.utime(options.params)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the workflow reads this file at every start, and pandas is slow to load
     import pandas as pd
 
+# In every folder that a job makes: what the workflow knows it by. Whoever has the same files has
+# the same text, whatever the times that a checkout gave them.
+CONTENTS = "contents.sha256"
 LONGEST_NAME = 255  # bytes that a file system allows
 # What the name of something half written ends in, after a process's number: `.before` is what
 # it is about to replace.
@@ -193,6 +196,21 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Writes a table as the project does: no index, six digits, the same bytes everywhere."""
     with writing(path) as file:
         table.to_csv(file, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def write_contents(folder: Path) -> None:
+    """Writes the SHA-256 of the names and the contents of all files of a folder into it.
+
+    The last thing that is written there; hidden files are not counted.
+    """
+    hasher = hashlib.sha256()
+    files = {p.relative_to(folder).as_posix(): p for p in Path(folder).rglob("*") if p.is_file()}
+    for name in sorted(files):
+        if name != CONTENTS and not name.rpartition("/")[2].startswith("."):
+            with files[name].open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+            hasher.update(hashlib.sha256(os.fsencode(name)).digest() + digest)
+    write_text(Path(folder) / CONTENTS, hasher.hexdigest() + "\n")
 
 
 def to_json(value: Any) -> str:

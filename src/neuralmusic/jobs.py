@@ -9,15 +9,17 @@ and where it does not, a new one. That holds in a fresh clone too, where Snakema
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 from neuralmusic.datasets import DATASETS
-from neuralmusic.files import InputError, to_json, write_text
+from neuralmusic.files import CONTENTS, InputError, to_json, write_text
 from neuralmusic.midi_folder import FOLDER, fingerprint
 
 SNAPSHOTS = Path(".params")
 LONG_AGO = 946_684_800  # 2000-01-01: before any output
+A_SECOND_NS = 10**9
 MODEL_FOLDERS = {"train": "models", "score": "scores", "sample": "samples", "evaluate": "metrics"}
 DESCRIPTIONS = "datasets"  # the folder of `describe`, one entry a dataset
 RANKINGS = "rankings"  # the folder of `rank`, one entry an experiment
@@ -113,6 +115,15 @@ def write_snapshots(params: dict) -> dict[tuple[str, str], str]:
         (verb, job): snapshot(verb, job, parameters, Path(copy))
         for (verb, job), (parameters, copy) in all_jobs(params).items()
     }
+
+
+def make_folders() -> None:
+    """Makes the folders of results/ that stay empty where no model has an entry in them.
+
+    DVC fails without an output that it knows of.
+    """
+    for folder in (*MODEL_FOLDERS.values(), PROBES):
+        Path("results", folder).mkdir(parents=True, exist_ok=True)
 
 
 def stale_outputs(params: dict, results: Path = Path("results")) -> list[Path]:
@@ -269,7 +280,10 @@ def snapshot(verb: str, job: str, parameters: dict, copy: Path) -> str:
     if _read(copy) == text:
         os.utime(path, (LONG_AGO, LONG_AGO))
     elif copy.exists():
-        os.utime(path)
+        # Newer than the output, whatever the clock says: it may have been set back.
+        made = (copy, copy.with_name(CONTENTS), copy.with_name(".snakemake_timestamp"))
+        newest = max(file.stat().st_mtime_ns for file in made if file.exists())
+        os.utime(path, ns=(max(time.time_ns(), newest + A_SECOND_NS),) * 2)
     return str(path)
 
 

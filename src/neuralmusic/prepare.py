@@ -1,11 +1,10 @@
-"""From a source to arrays: fetch, convert, split, encode.
+"""From MIDI files to arrays: convert, split, encode, after `fetch`.
 
 Each writes one folder, and each knows only what the one before wrote.
 """
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from neuralmusic.datasets import DATASETS, grouped
+from neuralmusic.datasets import grouped
 from neuralmusic.files import InputError, write_csv, writing
 from neuralmusic.groups import GROUPS, group_table, united
 from neuralmusic.isolated import Failure, isolated_map
@@ -37,17 +36,6 @@ PIECE_COLUMNS = {"piece": str, "split": str, "stretch": float, "steps": int, "st
 PIECE_COLUMNS |= {"length_seconds": float}
 STEP_KINDS: list[Kind] = [(np.dtype(np.int16), 1), (np.dtype(np.uint8), 2)]
 DIGEST_BYTES = 16  # of a piece's: so much is equal for no two pieces by chance
-
-
-def fetch(params: dict, out: Path, workers: int) -> None:
-    """Fills `out` with the dataset's MIDI files, manifest.csv and rejected.csv."""
-    rejected = DATASETS[params["source"]].fetch(params, out, workers)
-    files = sorted(
-        p for p in out.rglob("*") if p.suffix.lower() in (".mid", ".midi") and p.is_file()
-    )
-    manifest = [(p.relative_to(out).as_posix(), p.stat().st_size, _sha256(p)) for p in files]
-    write_csv(out / "manifest.csv", pd.DataFrame(manifest, columns=list(MANIFEST_COLUMNS)))
-    _write_rejected(out, rejected)
 
 
 def convert(params: dict, raw: Path, out: Path, workers: int) -> None:
@@ -274,10 +262,6 @@ def _outside(piece: NoteList, lowest: int, highest: int) -> str | None:
 
 def _part(at: float, bounds: np.ndarray) -> str:
     return SPLITS[min(int(np.searchsorted(bounds, at, side="right")), len(SPLITS) - 1)]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _write_rejected(out: Path, reasons: dict[str, str]) -> None:

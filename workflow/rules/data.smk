@@ -8,16 +8,28 @@
 
 def encoded(wildcards):
     """The encoded corpus of an experiment."""
-    return f"data/encoded/{jobs.corpus_of(EXPERIMENTS[wildcards.experiment])}"
+    corpus = jobs.corpus_of(EXPERIMENTS[wildcards.experiment])
+    return f"data/encoded/{corpus}/{CONTENTS}"
 
 
 def source_of(dataset):
     return PARAMS["datasets"][dataset]["source"]
 
 
+# Every folder is named, not only the last of the line: one that was deleted is made again.
 rule data:
     input:
-        sorted({f"data/encoded/{jobs.corpus_of(e)}" for e in EXPERIMENTS.values()}),
+        expand(
+            f"data/{{folder}}/{{dataset}}/{CONTENTS}",
+            folder=("raw", "notes", "splits"),
+            dataset=jobs.dataset_names(PARAMS),
+        ),
+        sorted(
+            {
+                f"data/encoded/{jobs.corpus_of(e)}/{CONTENTS}"
+                for e in EXPERIMENTS.values()
+            }
+        ),
 
 
 rule fetch:
@@ -25,7 +37,7 @@ rule fetch:
         params=lambda w: SNAPSHOTS["fetch", w.dataset],
         code=lambda w: code_of("fetch", source=source_of(w.dataset)),
     output:
-        directory("data/raw/{dataset}"),
+        f"data/raw/{{dataset}}/{CONTENTS}",
     log:
         "logs/fetch/{dataset}.log",
     benchmark:
@@ -43,9 +55,9 @@ rule convert:
     input:
         params=lambda w: SNAPSHOTS["convert", w.dataset],
         code=code_of("convert"),
-        raw="data/raw/{dataset}",
+        raw=f"data/raw/{{dataset}}/{CONTENTS}",
     output:
-        directory("data/notes/{dataset}"),
+        f"data/notes/{{dataset}}/{CONTENTS}",
     log:
         "logs/convert/{dataset}.log",
     benchmark:
@@ -64,9 +76,9 @@ rule split:
     input:
         params=lambda w: SNAPSHOTS["split", w.dataset],
         code=code_of("split"),
-        notes="data/notes/{dataset}",
+        notes=f"data/notes/{{dataset}}/{CONTENTS}",
     output:
-        directory("data/splits/{dataset}"),
+        f"data/splits/{{dataset}}/{CONTENTS}",
     log:
         "logs/split/{dataset}.log",
     benchmark:
@@ -83,10 +95,10 @@ rule encode:
     input:
         params=lambda w: SNAPSHOTS["encode", f"{w.dataset}.{w.representation}"],
         code=lambda w: code_of("encode", representation=w.representation),
-        notes="data/notes/{dataset}",
-        splits="data/splits/{dataset}",
+        notes=f"data/notes/{{dataset}}/{CONTENTS}",
+        splits=f"data/splits/{{dataset}}/{CONTENTS}",
     output:
-        directory("data/encoded/{dataset}.{representation}"),
+        f"data/encoded/{{dataset}}.{{representation}}/{CONTENTS}",
     log:
         "logs/encode/{dataset}.{representation}.log",
     benchmark:

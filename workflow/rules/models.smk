@@ -10,7 +10,9 @@
 def of_models(folder, experiments=EXPERIMENTS):
     """A folder's entry for every run of every model of some experiments."""
     return [
-        f"{folder}/{e}/{r}" for e in experiments for r in jobs.all_runs(EXPERIMENTS[e])
+        f"{folder}/{e}/{r}/{CONTENTS}"
+        for e in experiments
+        for r in jobs.all_runs(EXPERIMENTS[e])
     ]
 
 
@@ -18,13 +20,15 @@ def trained_models(folder, experiments=EXPERIMENTS):
     """The same of trained ones; of an experiment that samples another's models that other's."""
     trained = dict.fromkeys(jobs.trained_in(e, PARAMS) for e in experiments)
     return [
-        f"{folder}/{e}/{r}" for e in trained for r in jobs.trained_runs(EXPERIMENTS[e])
+        f"{folder}/{e}/{r}/{CONTENTS}"
+        for e in trained
+        for r in jobs.trained_runs(EXPERIMENTS[e])
     ]
 
 
 def trained_model(wildcards):
     experiment = jobs.trained_in(wildcards.experiment, PARAMS)
-    return f"results/models/{experiment}/{wildcards.model}"
+    return f"results/models/{experiment}/{wildcards.model}/{CONTENTS}"
 
 
 def representation(wildcards):
@@ -39,7 +43,7 @@ def family(wildcards):
 def probed(experiments=EXPERIMENTS):
     """The folder of every model of some experiments whose attention is shown."""
     return [
-        f"results/{jobs.PROBES}/{e}/{m}"
+        f"results/{jobs.PROBES}/{e}/{m}/{CONTENTS}"
         for e in experiments
         for m in jobs.probed_models(EXPERIMENTS[e])
     ]
@@ -58,7 +62,7 @@ rule train:
         ),
         encoded=encoded,
     output:
-        directory("results/models/{experiment}/{model}"),
+        f"results/models/{{experiment}}/{{model}}/{CONTENTS}",
     log:
         "logs/train/{experiment}.{model}.log",
     benchmark:
@@ -80,11 +84,13 @@ rule train:
 rule score:
     input:
         params=lambda w: SNAPSHOTS["score", f"{w.experiment}/{w.model}"],
-        code=lambda w: code_of("score", family=family(w)),
-        model="results/models/{experiment}/{model}",
+        code=lambda w: code_of(
+            "score", family=family(w), representation=representation(w)
+        ),
+        model=f"results/models/{{experiment}}/{{model}}/{CONTENTS}",
         encoded=encoded,
     output:
-        directory("results/scores/{experiment}/{model}"),
+        f"results/scores/{{experiment}}/{{model}}/{CONTENTS}",
     log:
         "logs/score/{experiment}.{model}.log",
     benchmark:
@@ -105,10 +111,10 @@ rule probe:
         code=lambda w: code_of(
             "probe", family=family(w), representation=representation(w)
         ),
-        model="results/models/{experiment}/{model}",
+        model=f"results/models/{{experiment}}/{{model}}/{CONTENTS}",
         encoded=encoded,
     output:
-        directory("results/probes/{experiment}/{model}"),
+        f"results/probes/{{experiment}}/{{model}}/{CONTENTS}",
     log:
         "logs/probe/{experiment}.{model}.log",
     benchmark:

@@ -32,7 +32,8 @@ def figure_inputs(wildcards):
         elif name in ("samples", "metrics"):
             folders += all_sets(f"results/{name}", [experiment])
         else:
-            folders.append(f"data/{name}/{EXPERIMENTS[experiment]['dataset']}")
+            dataset = EXPERIMENTS[experiment]["dataset"]
+            folders.append(f"data/{name}/{dataset}/{CONTENTS}")
     return folders
 
 
@@ -45,18 +46,21 @@ def figures():
 
 
 def descriptions():
-    return expand(f"results/{jobs.DESCRIPTIONS}/{{d}}", d=jobs.dataset_names(PARAMS))
+    return [
+        f"results/{jobs.DESCRIPTIONS}/{d}/{CONTENTS}"
+        for d in jobs.dataset_names(PARAMS)
+    ]
 
 
 rule describe:
     input:
         params=lambda w: SNAPSHOTS["describe", w.dataset],
         code=code_of("describe"),
-        raw="data/raw/{dataset}",
-        notes="data/notes/{dataset}",
-        splits="data/splits/{dataset}",
+        raw=f"data/raw/{{dataset}}/{CONTENTS}",
+        notes=f"data/notes/{{dataset}}/{CONTENTS}",
+        splits=f"data/splits/{{dataset}}/{CONTENTS}",
     output:
-        directory("results/datasets/{dataset}"),
+        f"results/datasets/{{dataset}}/{CONTENTS}",
     log:
         "logs/describe/{dataset}.log",
     benchmark:

@@ -9,7 +9,9 @@
 
 def all_sets(folder, experiments=EXPERIMENTS):
     """A folder's entry for every model and for the real pieces."""
-    return of_models(folder, experiments) + [f"{folder}/{e}/real" for e in experiments]
+    return of_models(folder, experiments) + [
+        f"{folder}/{e}/real/{CONTENTS}" for e in experiments
+    ]
 
 
 rule samples:
@@ -20,7 +22,7 @@ rule samples:
 # What is before a model that is no folder: without it Snakemake tries `sample` for folders too,
 # which have no code of a family, and prints a traceback of each.
 NO_FOLDER = (
-    "".join(f"(?!{re.escape(e)}/{m}$)" for e, m in jobs.folder_models(PARAMS)) + "[^/]+"
+    "".join(f"(?!{re.escape(e)}/{m}/)" for e, m in jobs.folder_models(PARAMS)) + "[^/]+"
 )
 
 
@@ -33,14 +35,14 @@ rule sample:
         model=trained_model,
         encoded=encoded,
     output:
-        directory("results/samples/{experiment}/{model}"),
+        f"results/samples/{{experiment}}/{{model}}/{CONTENTS}",
     log:
         "logs/sample/{experiment}.{model}.log",
     benchmark:
         "logs/sample/{experiment}.{model}.tsv"
     wildcard_constraints:
         experiment=NO_FOLDER,
-        model="(?!real$)[^/]+",
+        model="(?!real/)[^/]+",
     threads: PARAMS["threads"]
     shell:
         "{RUN} sample"
@@ -57,7 +59,7 @@ rule sample_real:
         code=lambda w: code_of("sample_real", representation=representation(w)),
         encoded=encoded,
     output:
-        directory("results/samples/{experiment}/real"),
+        f"results/samples/{{experiment}}/real/{CONTENTS}",
     log:
         "logs/sample/{experiment}.real.log",
     benchmark:
@@ -83,7 +85,7 @@ for of_experiment, of_folder in jobs.folder_models(PARAMS):
                 representation=EXPERIMENTS[of_experiment]["representation"]["name"],
             ),
         output:
-            directory(f"results/samples/{of_experiment}/{of_folder}"),
+            f"results/samples/{of_experiment}/{of_folder}/{CONTENTS}",
         log:
             f"logs/sample/{of_experiment}.{of_folder}.log",
         benchmark:
@@ -97,7 +99,7 @@ for of_experiment, of_folder in jobs.folder_models(PARAMS):
 
 def real_of(wildcards):
     """The real pieces, up to whose lengths a model's are measured."""
-    real = f"results/samples/{wildcards.experiment}/real"
+    real = f"results/samples/{wildcards.experiment}/real/{CONTENTS}"
     return [] if wildcards.model == "real" else real
 
 
@@ -105,10 +107,10 @@ rule evaluate:
     input:
         params=lambda w: SNAPSHOTS["evaluate", f"{w.experiment}/{w.model}"],
         code=code_of("evaluate"),
-        samples="results/samples/{experiment}/{model}",
+        samples=f"results/samples/{{experiment}}/{{model}}/{CONTENTS}",
         real=real_of,
     output:
-        directory("results/metrics/{experiment}/{model}"),
+        f"results/metrics/{{experiment}}/{{model}}/{CONTENTS}",
     log:
         "logs/evaluate/{experiment}.{model}.log",
     benchmark:
@@ -125,7 +127,7 @@ rule evaluate:
 
 
 def rankings(experiments=EXPERIMENTS):
-    return [f"results/{jobs.RANKINGS}/{experiment}" for experiment in experiments]
+    return [f"results/{jobs.RANKINGS}/{e}/{CONTENTS}" for e in experiments]
 
 
 rule rank:
@@ -135,7 +137,7 @@ rule rank:
         samples=lambda w: all_sets("results/samples", [w.experiment]),
         encoded=encoded,
     output:
-        directory("results/rankings/{experiment}"),
+        f"results/rankings/{{experiment}}/{CONTENTS}",
     log:
         "logs/rank/{experiment}.log",
     benchmark:
