@@ -10,9 +10,11 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from neuralmusic.bars import Bars, bars_of, read_bars
+from neuralmusic.bars import Bars
+from neuralmusic.bars import bars_of as of_parsed
 from neuralmusic.measures import bars as measures
 from neuralmusic.midi import read_midi
+from neuralmusic.midi_bytes import read_bytes
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList
 
@@ -41,6 +43,10 @@ def file_of(*tracks: list[tuple[int, int, int]], kind: int = 1, end: int = 0) ->
     stream = io.BytesIO()
     made.save(file=stream)
     return stream.getvalue()
+
+
+def bars_of(content: bytes) -> Bars | None:
+    return of_parsed(read_bytes(content))
 
 
 def edges(content: bytes, length_seconds: float) -> list[float]:
@@ -86,7 +92,7 @@ def test_tracks_of_format_2_follow_each_other():
     assert edges(content, 3.0) == [0, 1.5, 2.5, 3.5]
 
 
-def test_what_is_no_metre_is_passed_over(tmp_path):
+def test_what_is_no_metre_is_passed_over():
     content = bytearray(file_of([(0, 3, 4)]))
     at = content.index(b"\xff\x58\x04") + 3
     content[at + 1] = 200  # a bar of 3 / 2 ** 200 would be without end
@@ -95,19 +101,31 @@ def test_what_is_no_metre_is_passed_over(tmp_path):
     assert edges(bytes(content), 4.0) == [0, 2, 4]
     in_frames = bytes(content[:12]) + b"\xe7\x28" + bytes(content[14:])
     assert bars_of(in_frames) is None
-    assert bars_of(b"no music") is None
-    assert read_bars(tmp_path / "none.mid") is None
+
+
+def test_a_clock_byte_before_another_metre_ends_no_reading():
+    content = file_of([(0, 4, 4), (4 * 480, 3, 4)])
+    at = content.index(b"\xff\x58\x04\x03") - 2
+    longer = content[:18] + (len(content) - 22 + 2).to_bytes(4, "big")
+    assert edges(longer + content[22:at] + b"\x00\xf8" + content[at:], 5.0) == [0, 2, 3.5, 5]
+
+
+def test_bars_of_any_metres_are_increasing():
     generator = np.random.default_rng(1)
-    for _ in range(300):  # whatever the bytes are, there is an answer
-        found = bars_of(bytes(content[:22]) + generator.bytes(60))
-        assert found is not None
-        assert (np.diff(found.edges_seconds(9.0)) > 0).all()
+    for _ in range(20):
+        seconds = np.append(0, np.sort(generator.uniform(0, 20, 50)))
+        bars = Bars.of(list(zip(seconds, generator.uniform(0.03, 3, 51), strict=True)))
+        for length in generator.uniform(0, 25, 5):
+            found = bars.edges_seconds(length)
+            assert (np.diff(found) > 0).all()
+            assert found[-1] >= length - 1e-6 or found[-1] in seconds
+            assert set(seconds[seconds < length - 1e-6]) <= set(found)
 
 
 def test_bars_are_those_of_pretty_midi(tmp_path):
     path = tmp_path / "a.mid"
     path.write_bytes(file_of([(0, 3, 4), (6 * 480, 4, 4), (8 * 480, 6, 8)], end=20 * 480))
-    notes, found = read_midi(path, time="beats"), read_bars(path)
+    notes, found = read_midi(path, time="beats"), bars_of(path.read_bytes())
     assert found is not None
     theirs = pretty_midi.PrettyMIDI(str(path)).get_downbeats()
     # A file without a tempo is at 120, so that its seconds are those of beats.
@@ -192,7 +210,8 @@ def test_a_note_at_the_very_end_is_in_the_last_bar():
 
 def test_from_a_file_to_its_bars(tmp_path):
     write_midi(Path(tmp_path / "tune.mid"), TUNE)
-    notes, found = read_midi(tmp_path / "tune.mid", time="beats"), read_bars(tmp_path / "tune.mid")
+    path = tmp_path / "tune.mid"
+    notes, found = read_midi(path, time="beats"), bars_of(path.read_bytes())
     assert found is not None
     assert measures.notes_per_bar(notes, found) == 6 / 4
     assert measures.grooving_similarity(notes, found) == pytest.approx(1 - 12 / 96)

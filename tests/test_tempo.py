@@ -5,15 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import mido
-import numpy as np
 import pytest
 
+from neuralmusic.midi_bytes import read_bytes
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList
-from neuralmusic.tempo import Tempo, read_tempo, tempo_of
+from neuralmusic.tempo import Tempo, read_tempo
+from neuralmusic.tempo import tempo_of as of_parsed
+from tests.bytes_made import END, off, on, tempo
+from tests.bytes_made import midi as made
 from tests.described import midi
 
 CHORD = NoteList.of([(0, 4, 60, 80), (1, 3, 64, 80)], 8.0)
+
+
+def tempo_of(content: bytes) -> Tempo | None:
+    return of_parsed(read_bytes(content))
 
 
 @pytest.fixture
@@ -65,17 +72,26 @@ def test_tempo_among_all_kinds_of_events(here):
     assert file.length == pytest.approx(1.5)
 
 
-def test_broken_files_have_no_tempo_or_that_before_the_damage(here):
+def test_tracks_of_format_2_follow_each_other(here):
+    # Four quarters at 60, then two at 120 that the second track does not state.
+    content = bytearray(midi([(0, 60), (4 * 480, None)], [(2 * 480, None)]))
+    content[9] = 2
+    assert tempo_of(bytes(content)) == Tempo(pytest.approx(6 / 5 * 60), 0, True)
+
+
+def test_what_cannot_be_read_has_no_tempo(here):
     content = midi([(0, 60), (480, None), (480, 120), (480, None)])
-    whole = tempo_of(content)
-    assert whole is not None and whole.changes == 1
-    for end in range(len(content)):
-        found = tempo_of(content[:end])
-        assert found is None or 60 <= found.quarters_per_minute <= 120
+    Path("a.mid").write_bytes(content)
+    assert read_tempo(Path("a.mid")) == Tempo(pytest.approx(72.0), 1, True)
+    Path("a.mid").write_bytes(content[:-9])
+    assert read_tempo(Path("a.mid")) is None
     assert read_tempo(Path("none.mid")) is None
-    assert tempo_of(b"no music") is None
     in_frames = content[:12] + b"\xe7\x28" + content[14:]
     assert tempo_of(in_frames) is None
-    generator = np.random.default_rng(1)
-    for _ in range(300):  # whatever the bytes are, there is an answer
-        tempo_of(content[:22] + generator.bytes(60))
+
+
+def test_a_clock_byte_and_an_empty_tempo_end_nothing(here):
+    track = tempo(0, 500_000) + b"\x00\xf8" + b"\x00\xff\x51\x00" + tempo(480, 1_000_000)
+    assert tempo_of(made(track + on(0, 60) + off(480, 60) + END)) == Tempo(
+        pytest.approx(80.0), 1, True
+    )

@@ -6,14 +6,12 @@ Only a score has bars that mean something: a performance that is read in seconds
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from neuralmusic.midi_bytes import MidiBytes
 from neuralmusic.notes import SECONDS_PER_BEAT
-from neuralmusic.tempo import told_by
 
-TIME_SIGNATURE = 0x58
 FOUR_FOUR_SECONDS = 4 * SECONDS_PER_BEAT  # a bar where a file states no metre: MIDI's 4/4
 FINEST = 6  # of a signature's denominator, as a power of two: a bar of 1/64 is still believed
 ROUNDING_SECONDS = 1e-6  # What lies so shortly before a bar or a beat lies on it.
@@ -46,46 +44,34 @@ class Bars:
 
         No bar is no edge but the beginning.
         """
-        ends = np.append(self.signature_seconds[1:], np.inf)
-        last, edges = 0.0, [np.zeros(0)]
-        for start, end, lasts in zip(self.signature_seconds, ends, self.bar_seconds, strict=True):
-            if start >= length_seconds - ROUNDING_SECONDS:
-                break
-            until = min(end, length_seconds) - ROUNDING_SECONDS
-            starts = start + lasts * np.arange(max(1, np.ceil((until - start) / lasts)))
-            edges.append(starts)
-            last = min(end, float(starts[-1]) + lasts)
-        return np.append(np.concatenate(edges), last)
+        begin = self.signature_seconds
+        used = begin < length_seconds - ROUNDING_SECONDS
+        if not used.any():
+            return np.zeros(1)
+        end = np.append(begin[1:], np.inf)[used]
+        begin, lasts = begin[used], self.bar_seconds[used]
+        until = np.minimum(end, length_seconds) - ROUNDING_SECONDS
+        counts = np.maximum(1, np.ceil((until - begin) / lasts)).astype(np.int64)
+        of_signature = np.repeat(np.arange(len(counts)), counts)
+        number = np.arange(len(of_signature)) - np.repeat(np.cumsum(counts) - counts, counts)
+        starts = begin[of_signature] + lasts[of_signature] * number
+        return np.append(starts, min(end[-1], starts[-1] + lasts[-1]))
 
 
-def read_bars(path: Path) -> Bars | None:
-    """The bars of a MIDI file read with `time="beats"`; None where it has no quarters to count.
+def bars_of(file: MidiBytes) -> Bars | None:
+    """The bars of a parsed MIDI file whose notes are read with `time="beats"`.
 
-    Of a damaged track what lies before the damage is read.
+    None where it has no quarters to count.
     """
-    try:
-        content = path.read_bytes()
-    except OSError:
+    if file.is_timecode:
         return None
-    return bars_of(content)
-
-
-def bars_of(content: bytes) -> Bars | None:
-    """The bars of the bytes of a MIDI file, see `read_bars`."""
-    told = told_by(content, TIME_SIGNATURE)
-    if told is None:
-        return None
-    stated, begin = [], 0  # in ticks
-    for track in told.tracks:
-        for tick, text in track.events:
-            if len(text) >= 2 and text[0] and text[1] <= FINEST:
-                stated.append((begin + tick, 4 * text[0] / 2 ** text[1]))
-        if told.format == 2:  # whose tracks follow each other
-            begin += track.last_tick
-    stated.sort(key=lambda signature: signature[0])
-    return Bars.of(
-        [
-            (tick * SECONDS_PER_BEAT / told.division, quarters * SECONDS_PER_BEAT)
-            for tick, quarters in stated
-        ]
-    )
+    stated: list[tuple[float, float]] = []
+    begin = 0  # of a sequence, in ticks
+    for sequence in file.sequences:
+        tick, numerator, power = sequence.signatures.T
+        is_metre = (numerator > 0) & (power <= FINEST)
+        seconds = (begin + tick[is_metre]) * SECONDS_PER_BEAT / file.ticks
+        quarters = 4 * numerator[is_metre] / 2.0 ** power[is_metre]
+        stated += zip(seconds.tolist(), (quarters * SECONDS_PER_BEAT).tolist(), strict=True)
+        begin += sequence.end_tick
+    return Bars.of(stated)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,16 @@ from neuralmusic import config, jobs
 from neuralmusic.description import Description, measured
 from neuralmusic.description_text import as_markdown, as_terminal, how_timed
 from neuralmusic.files import InputError, write_csv, write_text
+from neuralmusic.isolated import Failure, isolated_map
 from neuralmusic.notes import load_notes
 from neuralmusic.plots.corpus import corpus
 from neuralmusic.plots.saving import save
-from neuralmusic.prepare import REJECTED_COLUMNS, read_parts
+from neuralmusic.prepare import REJECTED_COLUMNS, SECONDS_A_FILE, read_parts
 from neuralmusic.rejected import by_kind
 from neuralmusic.stored import read_exact_csv
 from neuralmusic.tempo import Tempo, read_tempo
 
 FIGURE = "description"
-FEW_FILES = 500  # are read before other processes have started
 
 
 def describe(
@@ -56,11 +55,9 @@ def description(
 
 
 def read_tempos(paths: Sequence[Path], workers: int) -> list[Tempo | None]:
-    """The tempo of every file, of many in several processes."""
-    if workers == 1 or len(paths) <= FEW_FILES:
-        return [read_tempo(path) for path in paths]
-    with ProcessPoolExecutor(workers) as pool:
-        return list(pool.map(read_tempo, paths, chunksize=64))
+    """The tempo of every file, each read in a process that it cannot hang or fill for others."""
+    answers = isolated_map(read_tempo, paths, workers, SECONDS_A_FILE)
+    return [None if isinstance(answer, Failure) else answer for answer in answers]
 
 
 def parameters_of(dataset: str, notes: Path, splits: Path) -> dict:

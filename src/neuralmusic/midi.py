@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from neuralmusic.midi_bytes import (
-    ALL_SOUND_OFF,
+    ALL_NOTES_OFF,
     SUSTAIN,
     MidiBytes,
     MidiError,
     Sequence,
     read_path,
 )
-from neuralmusic.midi_pairing import DRUM_CHANNEL, devices, following, paired, preceding
+from neuralmusic.midi_pairing import DRUM_CHANNEL, NO_PLACE, devices, paired
 from neuralmusic.notes import SECONDS_PER_BEAT, NoteList, PackedPiece
 
 PEDAL_DOWN = 64
@@ -111,11 +111,13 @@ def _notes(
     struck, ends = paired(sequence)
     if sustain_pedal:
         ends = _sustained(sequence, struck, ends)
-    by_end = np.argsort(ends, kind="stable")
-    struck, ends = struck[by_end], ends[by_end]
     pitch = sequence.first[struck]
-    in_time = np.argsort(sequence.tick[struck] << 7 | pitch, kind="stable")
-    struck, ends, pitch = struck[in_time], ends[in_time], pitch[in_time]
+    by_time = sequence.tick[struck] << 7 | pitch
+    order = np.argsort(by_time, kind="stable")
+    in_time = by_time[order]
+    if (in_time[1:] == in_time[:-1]).any():
+        order = np.lexsort((ends, by_time))
+    struck, ends, pitch = struck[order], ends[order], pitch[order]
     table = np.empty((len(struck), 4), order="F")
     table[:, 0], table[:, 2], table[:, 3] = seconds[struck], pitch, sequence.second[struck]
     table[:, 1] = np.append(seconds, end_seconds)[ends]
@@ -128,25 +130,43 @@ def _sustained(sequence: Sequence, struck: np.ndarray, ends: np.ndarray) -> np.n
     Where the pedal of a note's channel is down then, that is where it is let up, or where the same
     key is struck again in any track, be it before the note was let go.
     """
-    status = sequence.status
-    is_pedal = (status >= 0xB0) & (sequence.first == SUSTAIN)
-    is_silence = (status >= 0xB0) & (sequence.first == ALL_SOUND_OFF)
-    is_down = is_pedal & (sequence.second >= PEDAL_DOWN)
+    never = len(sequence.status)
+    at = np.flatnonzero((sequence.status >= 0xB0) & (sequence.first != ALL_NOTES_OFF))
+    is_pedal = sequence.first[at] == SUSTAIN
+    is_down = is_pedal & (sequence.second[at] >= PEDAL_DOWN)
     if not is_down.any():
         return ends
     device = devices(sequence)
-    # The last change of the pedal before a key is let go.
-    change = preceding(np.flatnonzero(is_pedal), device, device[struck], ends)
-    is_held = np.append(is_down, False)[change] & ~np.append(is_silence, True)[ends]
-    held, let_go = struck[is_held], ends[is_held]
-    is_up = is_pedal & ~is_down | is_silence
-    up = following(np.flatnonzero(is_up), device, device[held], let_go)
-    key = device << 7 | sequence.first
-    next_tick = np.searchsorted(sequence.tick, sequence.tick[held], side="right")
-    again = following(struck, key, key[held], next_tick)
-    ends = ends.copy()
-    ends[is_held] = np.maximum(let_go, np.minimum(up, again))
-    return ends
+    order = np.argsort(device[at], kind="stable")
+    at, is_pedal, is_down = at[order], is_pedal[order], is_down[order]
+    # Devices one after the other, each with room for all places.
+    change = device[at] * (never + 1) + at
+    lift = np.append(np.where(is_down, NO_PLACE, change), NO_PLACE)
+    next_lift = np.minimum.accumulate(lift[::-1])[::-1]
+    last_pedal = np.append(np.maximum.accumulate(np.where(is_pedal, np.arange(len(at)), -1)), -1)
+    begin = device[struck] * (never + 1)
+    last = np.searchsorted(change, begin + ends) - 1
+    up = np.minimum(next_lift[last + 1] - begin, never)
+    last = last_pedal[last]
+    is_held = (last >= 0) & (change[last] >= begin) & is_down[last]
+    again = _struck_again(sequence, struck, device[struck] << 7 | sequence.first[struck])
+    return np.where(is_held, np.maximum(ends, np.minimum(up, again)), ends)
+
+
+def _struck_again(sequence: Sequence, struck: np.ndarray, key: np.ndarray) -> np.ndarray:
+    """For note-ons, by their places, the first of the same key at a later tick, or the end."""
+    order = np.lexsort((struck, key))
+    struck, key = struck[order], key[order]
+    tick = sequence.tick[struck]
+    is_later = np.ones(len(struck), dtype=bool)
+    is_later[1:] = (key[1:] != key[:-1]) | (tick[1:] != tick[:-1])
+    starts = np.append(np.flatnonzero(is_later), -1)
+    following = starts[np.cumsum(is_later)]
+    again = np.empty_like(struck)
+    again[order] = np.where(
+        (following >= 0) & (key[following] == key), struck[following], len(sequence.tick)
+    )
+    return again
 
 
 def _has_drums(sequence: Sequence) -> bool:

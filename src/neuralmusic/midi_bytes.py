@@ -35,6 +35,7 @@ READ_AS = np.full(256, -1, np.int64)
 READ_AS[[SUSTAIN, RESET]] = SUSTAIN  # a reset lifts the pedal (MIDI recommended practice RP-015)
 READ_AS[ALL_SOUND_OFF] = ALL_SOUND_OFF
 READ_AS[[ALL_NOTES_OFF, *MODES]] = ALL_NOTES_OFF
+IS_READ = READ_AS >= 0
 
 
 class MidiError(InputError):
@@ -47,9 +48,8 @@ class Sequence:
 
     All arrays are int64 (events,). `tick` counts from the beginning. `status`, `first` and
     `second` are the status byte and the data bytes of a note-on, note-off or controller, which is
-    the sustain pedal, ALL_SOUND_OFF or ALL_NOTES_OFF. At one tick note-ons come last; `written`
-    is the order in the file. `lane` tells apart tracks, and in these the ports that notes go to;
-    `ports` is the port of each lane.
+    the sustain pedal, ALL_SOUND_OFF or ALL_NOTES_OFF. `lane` tells apart tracks, and in these the
+    ports that notes go to; `ports` is the port of each lane.
 
     `tempo`, int64 (changes, 2), has the tick and the microseconds a quarter of every change;
     `signatures`, int64 (changes, 3), the tick, the numerator and the power of two of the
@@ -61,7 +61,6 @@ class Sequence:
     first: np.ndarray
     second: np.ndarray
     lane: np.ndarray
-    written: np.ndarray
     ports: list[int]
     tempo: np.ndarray
     signatures: np.ndarray
@@ -288,30 +287,24 @@ class _Columns:
 
 
 def _together(tracks: list[_Track]) -> Sequence:
-    """The events of tracks in one order: by tick, note-ons last, and else track by track."""
+    """The events of tracks in one order: by tick, and at one tick track by track."""
     read = [_columns(track) for track in tracks or [_Track(b"")]]
     lanes: list[np.ndarray] = []
     ports: list[int] = []
     for track in read:
         lanes.append(track.lane + len(ports))
         ports += track.ports
-    events = np.concatenate([track.events for track in read], axis=1)
-    lane = np.concatenate(lanes)
-    tick, status, _, velocity = events
-    is_on = (status & 0xF0 == 0x90) & (velocity > 0)
-    order = np.argsort(tick << 1 | is_on, kind="stable")
-    tick, status, first, second = events[:, order]
-    tempo, signatures = (
-        of[np.argsort(of[:, 0], kind="stable")]
-        for of in (
-            np.concatenate([track.tempo for track in read]),
-            np.concatenate([track.signatures for track in read]),
-        )
-    )
     end_tick = max(track.end_tick for track in read)
-    return Sequence(
-        tick, status, first, second, lane[order], order, ports, tempo, signatures, end_tick
-    )
+    if len(read) == 1:
+        one = read[0]
+        return Sequence(*one.events, one.lane, one.ports, one.tempo, one.signatures, end_tick)
+    events = np.concatenate([track.events for track in read], axis=1)
+    order = np.argsort(events[0], kind="stable")
+    tempo = np.concatenate([track.tempo for track in read])
+    signatures = np.concatenate([track.signatures for track in read])
+    tempo, signatures = (of[np.argsort(of[:, 0], kind="stable")] for of in (tempo, signatures))
+    lane = np.concatenate(lanes)[order]
+    return Sequence(*events.take(order, axis=1), lane, ports, tempo, signatures, end_tick)
 
 
 def _columns(track: _Track) -> _Columns:
@@ -333,17 +326,17 @@ def _columns(track: _Track) -> _Columns:
         stated = np.maximum.accumulate(np.where(is_running, np.arange(len(at)), 0))
         status = np.where(is_stated, status, status[stated])
     first = data.take(at, mode="clip")  # an event without data may be the track's last
-    is_controller = (status & 0xF0 == 0xB0) & (READ_AS[first] >= 0)
+    is_controller = (status & 0xF0 == 0xB0) & IS_READ[first]
     kept = np.flatnonzero((status < 0xA0) | is_controller)
     events = np.empty((4, len(kept)), np.int64)
     events[0], events[1], events[2] = ticks[kept], status[kept], first[kept]
     events[3] = data[at[kept] + 1]
     np.minimum(events[2:], 127, out=events[2:])
-    if is_controller.any():
-        controllers = np.flatnonzero(events[1] >= 0xB0)
-        is_reset = events[2, controllers] == RESET
-        events[3, controllers[is_reset]] = 0
-        events[2, controllers] = READ_AS[events[2, controllers]]
+    others = np.flatnonzero((events[1] >= 0xB0) & (events[2] != SUSTAIN))
+    if len(others):
+        is_reset = events[2, others] == RESET
+        events[3, others[is_reset]] = 0
+        events[2, others] = READ_AS[events[2, others]]
     lane, ports = np.zeros(len(kept), np.int64), [0] if len(kept) else []
     if len(port_changes):
         of_events = np.append(0, port_changes[:, 1])[np.searchsorted(port_changes[:, 0], kept)]

@@ -16,6 +16,7 @@ import numpy as np
 from neuralmusic.midi_bytes import SUSTAIN, Sequence
 
 DRUM_CHANNEL = 9
+NO_PLACE = np.iinfo(np.int64).max  # after every event
 SHORT_KEYS = 1 << 16  # NumPy sorts integers of 16 bits the fastest
 
 
@@ -31,9 +32,11 @@ def paired(sequence: Sequence) -> tuple[np.ndarray, np.ndarray]:
     all notes go end what sounds in their port and channel.
     Drums are left out.
     """
-    status, pitch = sequence.status, sequence.first
+    status = sequence.status
     at = np.flatnonzero((status < 0xA0) & (status & 15 != DRUM_CHANNEL))
-    key = sequence.lane[at] << 11 | (status[at] & 15) << 7 | pitch[at]
+    key = (status[at] & 15) << 7 | sequence.first[at]
+    if len(sequence.ports) > 1:
+        key |= sequence.lane[at] << 11
     if len(sequence.ports) << 11 <= SHORT_KEYS:
         key = key.astype(np.uint16)
     order = np.argsort(key, kind="stable")
@@ -41,6 +44,12 @@ def paired(sequence: Sequence) -> tuple[np.ndarray, np.ndarray]:
     on = (status[at] >= 0x90) & (sequence.second[at] > 0)
     is_first = np.ones(len(at), dtype=bool)
     is_first[1:] = key[1:] != key[:-1]
+    tick = sequence.tick[at]
+    is_later = is_first.copy()
+    is_later[1:] |= tick[1:] != tick[:-1]
+    if (on[:-1] & ~on[1:] & ~is_later[1:]).any():  # at one tick note-offs come first
+        order = np.argsort(np.cumsum(is_later) << 1 | on, kind="stable")
+        at, on = at[order], on[order]
     silenced = _silenced(sequence, at, on)
     if silenced is not None:
         is_first[1:] |= silenced[1:] != silenced[:-1]
@@ -77,39 +86,22 @@ def _silenced(sequence: Sequence, at: np.ndarray, on: np.ndarray) -> np.ndarray 
     if not is_silence.any():
         return None
     device = devices(sequence)
-    since = np.where(on, at, np.searchsorted(sequence.tick, sequence.tick[at]))
-    return following(np.flatnonzero(is_silence), device, device[at], since)
+    tick, never = sequence.tick, len(sequence.tick)
+    this, later = (np.searchsorted(tick, tick[at], side=side) for side in ("left", "right"))
+    # Devices one after the other, each with room for all places.
+    begin = device * (never + 1)
+    silences = np.flatnonzero(is_silence)
+    silences = np.append(np.sort(begin[silences] + silences), NO_PLACE)
+    found = silences[np.searchsorted(silences, begin[at] + np.where(on, later, this))]
+    return np.minimum(found - begin[at], never)
 
 
 def devices(sequence: Sequence) -> np.ndarray:
     """The port and channel of every event as one number, int64 (events,)."""
-    return np.array(sequence.ports, np.int64)[sequence.lane] << 4 | sequence.status & 15
-
-
-def following(
-    places: np.ndarray, group: np.ndarray, of_group: np.ndarray, since: np.ndarray
-) -> np.ndarray:
-    """The first of `places`, some events, that is of a group and not before a place.
-
-    `group` (events,) has the group of every event. `of_group` and `since` (queries,) are what is
-    asked for; the answers are places, int64 (queries,), that after the last event if there is none.
-    """
-    never = len(group)
-    by_group = np.sort(group[places] * (never + 1) + places)
-    asked = of_group * (never + 1)
-    found = np.append(by_group, np.iinfo(np.int64).max)[np.searchsorted(by_group, asked + since)]
-    return np.minimum(found - asked, never)
-
-
-def preceding(
-    places: np.ndarray, group: np.ndarray, of_group: np.ndarray, until: np.ndarray
-) -> np.ndarray:
-    """The last of `places` that is of a group and before a place; see `following`."""
-    never = len(group)
-    by_group = np.sort(group[places] * (never + 1) + places)
-    asked = of_group * (never + 1)
-    found = np.append(-1, by_group)[np.searchsorted(by_group, asked + until)]
-    return np.where(found >= asked, found - asked, never)
+    channel = sequence.status & 15
+    if not any(sequence.ports):
+        return channel
+    return np.array(sequence.ports, np.int64)[sequence.lane] << 4 | channel
 
 
 @dataclass
@@ -125,6 +117,7 @@ def _pair_key(
 ) -> list[tuple[int, int]]:
     """Pairs (note-on, end) of the places `at` of a key that is not let go as often as it is struck.
 
+    At one tick note-offs come first in `at`; a place tells which event is written before another.
     `end` is the place of what ends all its notes. What is left is added to `loose`.
     """
     events = zip(sequence.tick[at].tolist(), at.tolist(), on.tolist(), strict=True)
@@ -146,7 +139,7 @@ def _pair_key(
             if latest:
                 latest.pop()
                 lifts.append(place)
-            elif struck and sequence.written[struck[0]] < sequence.written[place]:
+            elif struck and struck[0] < place:
                 last_instant = struck.popleft()
                 instant[last_instant] = place
             elif before is not None:  # what ended that note at once was one note-off too many
@@ -164,7 +157,7 @@ def _pair_key(
     pairs = [(place, lift) for (_, place), lift in zip(whole, lifts, strict=True)]
     twins = {tick: lift for (tick, _), (_, lift) in zip(whole, pairs, strict=True)}
     for tick, place in latest:
-        after = bisect_right(strikes, (tick, at[-1]))
+        after = bisect_right(strikes, (tick, len(sequence.tick)))
         if tick in twins:
             until = twins[tick]
         elif after < len(strikes):
@@ -179,10 +172,12 @@ def _across_tracks(sequence: Sequence, loose: _Loose) -> list[tuple[int, int]]:
     """Pairs (note-on, end) of the notes that their own track does not let go."""
     ends = dict(loose.ons)
     waiting: dict[int, deque[int]] = defaultdict(deque)
-    events = sorted([(place, True) for place in ends] + [(place, False) for place in loose.offs])
-    at = np.array([place for place, _ in events], np.int64)
-    keys = ((sequence.status[at] & 15) << 7 | sequence.first[at]).tolist()
-    for key, (place, is_on) in zip(keys, events, strict=True):
+    at = np.array([*ends, *loose.offs], np.int64)
+    on = np.arange(len(at)) < len(ends)
+    order = np.lexsort((at, on, sequence.tick[at]))
+    at, on = at[order], on[order]
+    keys = (sequence.status[at] & 15) << 7 | sequence.first[at]
+    for key, place, is_on in zip(keys.tolist(), at.tolist(), on.tolist(), strict=True):
         if is_on:
             waiting[key].append(place)
             continue

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from neuralmusic.bars import Bars, read_bars
+from neuralmusic.bars import Bars, bars_of
 from neuralmusic.datasets.brought import is_midi
 from neuralmusic.files import InputError
 from neuralmusic.isolated import Failure, isolated_map
 from neuralmusic.measures.originality import longest_matches
 from neuralmusic.measures.registry import MEASURES, measure_piece
-from neuralmusic.midi import read_midi
+from neuralmusic.midi import notes_of
+from neuralmusic.midi_bytes import read_path
 from neuralmusic.notes import NoteList, load_notes
 
 SECONDS_A_FILE = 60
@@ -159,9 +160,9 @@ def _read(
 ) -> tuple[NoteList, dict[str, float | np.ndarray]]:
     """One file, read and measured in a process of its own."""
     folder, file, cut_seconds = item
-    path = folder / file
-    piece = read_midi(path, reading.time, reading.sustain_pedal, allow_empty=True)
-    bars = read_bars(path) if reading.time == "beats" else None
+    parsed = read_path(folder / file)
+    piece = notes_of(parsed, reading.time, reading.sustain_pedal, allow_empty=True)
+    bars = bars_of(parsed) if reading.time == "beats" else None
     piece = piece.cut(cut_seconds)
     return piece, measure_piece(piece, bars)
 
