@@ -12,7 +12,7 @@ CONFIG := $(if $(SCALE)$(DATASET),--config $(if $(SCALE),'scale=$(SCALE)') $(if 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: help reproduce test lint format bench bench-jsb fuzz record pull check-reproducible sweep unlock clean
+.PHONY: help reproduce test lint format bench bench-jsb fuzz check-midi record pull check-reproducible sweep unlock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,6 +47,10 @@ bench-jsb: $(INSTALLED) ## train on JSB chorales, print test NLL [DATA=folder MO
 
 fuzz: $(INSTALLED) ## read 20,000 damaged MIDI files; none may do more than be rejected [FILES=20000]
 	python -m benchmarks.fuzz_midi --files $(FILES)
+
+check-midi: $(INSTALLED) ## hold our notes of MIDI files against other readers' [DATA=folder]
+	@test -n "$(DATA)" || { echo 'make check-midi: name a folder of MIDI files: DATA=...'; exit 1; }
+	python -m benchmarks.check_midi "$(DATA)"
 
 record: $(INSTALLED) ## record the present results in DVC; refuses while jobs are due
 	@snakemake --dry-run 2>&1 | grep -q 'Nothing to be done' || \
