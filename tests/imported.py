@@ -19,7 +19,9 @@ def _note_imports(folder):
     import os, sys
     home = os.path.dirname(__file__)
     given = sys.argv[sys.argv.index("--params") + 1] if "--params" in sys.argv else ""
-    job = os.environ.setdefault("JOB_OF_IMPORTS", os.path.basename(given))
+    if given:  # what a job starts has other arguments
+        os.environ["JOB_OF_IMPORTS"] = os.path.basename(given)
+    job = os.environ.get("JOB_OF_IMPORTS")
     if not job or os.getcwd() != {checkout!r}:
         return
     file = os.open(os.path.join(folder, job), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
