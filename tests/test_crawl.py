@@ -183,6 +183,14 @@ def test_pages_of_any_markup_are_read_in_linear_time(piece):
     assert time.monotonic() - began < 20
 
 
+def test_a_page_of_very_many_links_is_cut_and_says_so(monkeypatch):
+    monkeypatch.setattr("neuralmusic.datasets.links.MAX_LINKS", 2)
+    page = "".join(f"<a href=/{number}.mid>" for number in (0, 0, 1, 2))
+    links, rejected = midi_links(page.encode(), "http://a.org/x/", "text/html")
+    assert [link.address for link in links] == ["http://a.org/0.mid", "http://a.org/1.mid"]
+    assert rejected == {"http://a.org/x/": "only the first 2 of 3 links are followed"}
+
+
 PAGES = {  # a page, the paths it links to
     "<a href=/a.mid>": ["/a.mid"],
     "<A\nclass=x HREF = '/a b.mid' title='>'>x</A>": ["/a%20b.mid"],

@@ -13,6 +13,7 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 ENDINGS = (".mid", ".midi")
 MAX_ADDRESS_CHARACTERS = 2000  # what servers take
 MAX_FOLDERS = 30
+MAX_LINKS = 50_000  # of a page, whatever they lead to: half a day of one request a second
 MAX_SHOWN_CHARACTERS = 200
 # Parsers of HTML take quadratic time, each for another kind of page that ends in the midst of a
 # tag, or nests deeply. Each alternative here takes all up to the end where nothing ends it before,
@@ -56,7 +57,9 @@ def midi_links(content: bytes, page: str, content_type: str) -> tuple[list[Link]
             base = absolute(page, named)
         except FetchError:
             base = page
-    for tag, target in targets:
+    if len(targets) > MAX_LINKS:
+        rejected[page] = f"only the first {MAX_LINKS} of {len(targets)} links are followed"
+    for tag, target in targets[:MAX_LINKS]:
         if tag == "base":
             continue
         if is_file := target.strip().lower().endswith(ENDINGS):
