@@ -101,6 +101,44 @@ def test_killed_run_goes_on_to_the_same_bytes(checkout, recorded):
     assert NOTHING in snakemake(checkout, "--dry-run")
 
 
+@pytest.mark.parametrize(
+    ("folder", "made"),
+    [
+        ("data/notes", {"convert", "split", "encode"}),
+        ("results/metrics", {"evaluate", "tabulate", "draw", "judge", "report"}),
+    ],
+)
+def test_a_deleted_folder_is_made_again_and_then_nothing_is_due(checkout, recorded, folder, made):
+    """What is the same as before makes nothing due that was made from it, in either tool."""
+    shutil.rmtree(checkout / folder)
+    counted = Jobs(checkout)
+    run(["dvc", "repro"], checkout)
+    assert {job.partition("/")[0] for job in counted.ran()} == made
+    assert digests(checkout) == digests(recorded)
+    assert NOTHING in snakemake(checkout, "--dry-run")
+
+
+def test_each_deleted_folder_is_due_and_one_that_dvc_restores_is_not(checkout, tmp_path):
+    targets = {"data": "data", "results/models": "models", "results/samples": "samples"}
+    folders = [path for top in ("data", "results") for path in (checkout / top).iterdir()]
+    folders = [path for path in folders if path.is_dir() and any(path.iterdir())]
+    assert len(folders) >= 13
+    for folder in folders:
+        folder.rename(tmp_path / "aside")
+        name = folder.relative_to(checkout).as_posix()
+        target = targets.get(name, targets.get(folder.parent.name, "all"))
+        said = snakemake(checkout, "--dry-run", target)
+        assert NOTHING not in said and f"output: {name}" in said
+        shutil.rmtree(folder, ignore_errors=True)  # Snakemake makes some, and leaves them empty
+        (tmp_path / "aside").rename(folder)
+    assert NOTHING in snakemake(checkout, "--dry-run")
+    for folder in folders:
+        if folder.name not in ("tables", "figures"):  # which Git has
+            shutil.rmtree(folder)
+    run(["dvc", "checkout"], checkout)
+    assert_all_is_done(checkout)
+
+
 def test_a_record_cut_off_in_its_writing_is_written_anew(checkout):
     """As by a kill of DVC, which truncates the file that it writes."""
     lock = checkout / "dvc.lock"
