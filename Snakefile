@@ -27,9 +27,8 @@ try:
     jobs.make_folders()
     check_encoded(PARAMS, SNAPSHOTS)
 except InputError as error:
-    sys.exit(
-        f"snakemake: {error}"
-    )  # and not WorkflowError, after which more would be printed
+    # Not by WorkflowError, after which more would be printed.
+    sys.exit(f"snakemake: {error}")
 
 EXPERIMENTS = PARAMS["experiments"]
 # Rules name a folder by CONTENTS, a file in it: Snakemake compares files by what they hold, folders

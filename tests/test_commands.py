@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from neuralmusic.failures import print_failures
-from neuralmusic.files import InputError, to_json, write_text
+from neuralmusic.files import CONTENTS, InputError, to_json, write_text
 from neuralmusic.jobs import write_snapshots
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.primers import check_encoded, check_primers, longest_primers
@@ -51,11 +51,11 @@ def test_paths_may_have_spaces_and_quotes(tmp_path):
         write_midi(music / f"{index}.mid", piece)
     fresh_checkout(checkout, one_experiment(music))
     make = [str(python), "-m", "snakemake", "--quiet", "rules", "--cores", "1"]
-    run([*make, "data/notes/folder"], checkout)
+    run([*make, f"data/notes/folder/{CONTENTS}"], checkout)
     assert (checkout / "data/notes/folder/notes.npz").is_file()
     for file in music.iterdir():
         file.write_text("no music")
-    lines = run([*make, "data/notes/folder"], checkout, check=False).splitlines()
+    lines = run([*make, f"data/notes/folder/{CONTENTS}"], checkout, check=False).splitlines()
     assert lines[-1].startswith("neuralmusic convert: no file of folder can be used: 0.mid: ")
 
 

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import time
 
-import mido
 import pandas as pd
 import pytest
 
+from neuralmusic.midi_writing import write_midi
 from tests.check_reproducible import digests
 from tests.checkout import (
     Jobs,
@@ -22,6 +22,7 @@ from tests.checkout import (
     run,
     snakemake,
 )
+from tests.constructed import drawn
 from tests.recorded import (
     EVENTS,
     GRAMMAR,
@@ -172,14 +173,8 @@ def test_wrong_parameter_is_named(checkout, changed, named):
 
 def test_folder_with_bad_files(checkout, tmp_path):
     music = tmp_path / "my music"
-    music.mkdir()
-    for number in range(12):
-        track = mido.MidiTrack()
-        for note in range(24):
-            pitch = 48 + (number * 7 + note * 5) % 36
-            track.append(mido.Message("note_on", note=pitch, velocity=90, time=0))
-            track.append(mido.Message("note_off", note=pitch, velocity=0, time=240))
-        mido.MidiFile(tracks=[track]).save(music / f"tune {number}.MID")
+    for number, piece in enumerate(drawn(9, 12)):
+        write_midi(music / f"tune {number}.MID", piece)
     (music / "text.mid").write_text("this is no music")
     empty = tmp_path / "empty"
     empty.mkdir()
