@@ -10,6 +10,7 @@ import pandas as pd
 
 from neuralmusic.description import Description, measured
 from neuralmusic.files import write_csv
+from neuralmusic.groups import GROUPS, NUMBERS, TEXTS
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList, save_notes
 from neuralmusic.rejected import by_kind
@@ -22,6 +23,13 @@ ONE_NOTE = NoteList.of([(1.0, 3.0, 60, 80)], 4.0)
 CHORDS = NoteList.of([(0, 4, 60, 80), (1, 3, 64, 80), (2, 3, 67, 80), (5, 6, 72, 80)], 8.0)
 PIECES = {"chords.mid": CHORDS, "one.mid": ONE_NOTE, "silence.mid": SILENCE}
 PARTS = {"chords.mid": "train", "one.mid": "train", "silence.mid": "test"}  # and none to validate
+GROUPED = pd.DataFrame(
+    [
+        ("chords.mid", "train", "chords.mid", "", "one.mid", 0.75, 3),
+        ("one.mid", "train", "chords.mid", "", "chords.mid", 0.75, 9),
+    ],
+    columns=[*TEXTS, *NUMBERS],
+)
 REJECTED = pd.DataFrame(
     [
         ("a.mid", "the same notes as one.mid"),
@@ -32,7 +40,8 @@ REJECTED = pd.DataFrame(
     ],
     columns=["file", "reason"],
 )
-PARAMETERS = {"dataset": "made", "time": "seconds"}
+MELODY = {"name": "melody", "steps_per_second": 8}
+PARAMETERS = {"dataset": "made", "time": "seconds", "representations": [MELODY]}
 
 
 def midi(*tracks: list[tuple[int, int | None]]) -> bytes:
@@ -70,4 +79,5 @@ def write_corpus(data: Path, name: str) -> list[Path]:
     save_notes(notes / "notes.npz", PIECES)
     write_csv(notes / "rejected.csv", REJECTED)
     write_csv(splits / "split.csv", pd.DataFrame(list(PARTS.items()), columns=["piece", "split"]))
+    write_csv(splits / GROUPS, GROUPED)
     return folders

@@ -25,7 +25,7 @@ def here(tmp_path, monkeypatch) -> Path:
 
 FILES = {
     *("description.md", "description.png", "description.svg"),
-    *("pieces.csv", "rejected.csv", "summary.csv"),
+    *("groups.csv", "losses.csv", "pieces.csv", "rejected.csv", "summary.csv"),
 }
 
 
@@ -71,6 +71,8 @@ def test_the_command_prints_the_numbers_and_where_the_figure_is(project, capsys)
         "5 of 8 files were rejected (62.5 %):",
         "2 the same notes as another piece",
         "such as a.mid: the same notes as one.mid",
+        "chords.mid, one.mid 2 75.0 % train",
+        "pianoroll, 8 steps a second 5 0 (0 %) 0 (0 %) 0 (0 %) 0",
         "The figure is results/datasets/bach_chorales/description.png.",
     ):
         assert line in lines, told

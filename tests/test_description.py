@@ -8,7 +8,7 @@ import pytest
 from matplotlib import style
 
 from neuralmusic.description import Description, measured, piece_row
-from neuralmusic.description_text import aligned, as_markdown, percent, summary_table
+from neuralmusic.description_text import Told, aligned, as_markdown, percent, summary_table
 from neuralmusic.files import write_csv
 from neuralmusic.measures.polyphony import sounding
 from neuralmusic.notes import NoteList
@@ -170,7 +170,9 @@ def test_lines_are_aligned():
 
 def test_a_bar_in_a_files_name_is_none_of_the_table(small):
     rejected = by_kind(pd.DataFrame([("a|b.mid", "no notes")], columns=["file", "reason"]))
-    assert "| 1 | no notes | a\\|b.mid: no notes |" in as_markdown("m", small.summary, rejected, "")
+    assert "| 1 | no notes | a\\|b.mid: no notes |" in as_markdown(
+        Told("m", small.summary, rejected, "")
+    )
 
 
 # The figure.

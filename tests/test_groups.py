@@ -9,8 +9,9 @@ import pytest
 from neuralmusic import near_copies as searching
 from neuralmusic import prepare
 from neuralmusic.datasets import grouped
+from neuralmusic.description_text import groups_section
 from neuralmusic.files import InputError
-from neuralmusic.groups import NearCopy, united
+from neuralmusic.groups import NUMBERS, TEXTS, NearCopy, united
 from neuralmusic.melodic_lines import lines, stretches
 from neuralmusic.near_copies import near_copies
 from neuralmusic.notes import NoteList, save_notes
@@ -269,6 +270,27 @@ def test_an_official_split_decides_and_near_copies_across_it_are_listed(tmp_path
     assert parts[names[9]] == official[names[8]]  # not official, but a near copy of one that is
     across = groups.groupby("group")["split"].nunique()
     assert (across > 1).sum() == 4
+
+
+def test_groups_are_described(tmp_path):
+    """Named ones have no share; near copies across an official split are counted by part."""
+    table = pd.DataFrame(
+        [
+            *[("a", "train", "g", "", "b", 0.9, 0), ("b", "test", "g", "", "a", 0.8, 0)],
+            *[("c", "train", "h", "h", "", None, None), ("d", "train", "h", "h", "", None, None)],
+            ("e", "valid", "g", "", "a", 0.5, 3),
+        ],
+        columns=[*TEXTS, *NUMBERS],
+    )
+    section = groups_section(table)
+    assert "5 pieces belong with others, in 2 groups: 3 are near copies" in section.title
+    assert "1 train, 1 valid, 1 test pieces are in such groups" in section.title
+    assert section.table[1:] == [
+        ["a, b, e", "3", "50.0 % to 90.0 %", "train, valid, test"],
+        ["c, d", "2", "", "train"],
+    ]
+    assert "one part of the split" in groups_section(table[table["split"] == "train"]).title
+    assert not groups_section(table[:0]).table
 
 
 RANDOM = {

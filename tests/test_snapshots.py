@@ -125,7 +125,13 @@ def test_a_dataset_that_no_experiment_uses_is_not_described():
     used = {own["dataset"] for own in PARAMS["experiments"].values()}
     assert described == jobs.dataset_names(PARAMS) and set(described) == used
     given, copied = found["describe", "bach_chorales"]
-    assert given == {"dataset": "bach_chorales", "time": "beats"}
+    read = [("events", 100), ("pianoroll", 8)]
+    keys = ("name", "steps_per_second")
+    representations = [dict(zip(keys, of, strict=True)) for of in read]
+    assert given == {
+        **{"dataset": "bach_chorales", "time": "beats"},
+        "representations": representations,
+    }
     assert copied == "results/datasets/bach_chorales/params.json"
     other = config.resolve(RAW | {"dataset": "bach_chorales"}, SCHEMA)
     assert [job for verb, job in jobs.all_jobs(other) if verb == "describe"] == ["bach_chorales"]

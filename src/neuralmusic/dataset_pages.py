@@ -15,14 +15,18 @@ from neuralmusic.description import ALL
 from neuralmusic.description_text import (
     ABOUT,
     CAPTION,
+    groups_section,
     how_timed,
     in_a_sentence,
+    losses_section,
     rejected_title,
     summary_table,
 )
 from neuralmusic.files import write_text
+from neuralmusic.groups import GROUPS, TEXTS
 from neuralmusic.page import embedded, optional_csv, render
 from neuralmusic.rejected import by_kind
+from neuralmusic.representation_losses import COLUMNS
 
 SHOWN_REJECTED = 200  # files; the rest is counted
 
@@ -47,6 +51,8 @@ def write_page(
     folder = results / jobs.DESCRIPTIONS / name
     summary = optional_csv(folder / "summary.csv", ["part"])
     rejected = optional_csv(data / "notes" / name / "rejected.csv", ["file", "reason"])
+    groups = optional_csv(folder / GROUPS, TEXTS)
+    losses = optional_csv(folder / "losses.csv", COLUMNS[:1])
     kinds = None if rejected is None else by_kind(rejected)
     used = [e for e, own in params["experiments"].items() if own.get("dataset") == name]
     page = render(
@@ -58,6 +64,10 @@ def write_page(
         remark=f"{how_timed(settings.get('time'))} {ABOUT}".strip(),
         image=embedded(folder / "description.png"),
         caption=CAPTION,
+        groups=None if groups is None else groups_section(groups),
+        losses=None
+        if losses is None or summary is None
+        else losses_section(losses, int(summary.set_index("part").loc[ALL, "pieces"])),
         rejected_title=_title(kinds, summary),
         kinds=[] if kinds is None else kinds.to_dict("records"),
         rejected=[] if rejected is None else rejected.fillna("").to_numpy()[:SHOWN_REJECTED],
@@ -65,7 +75,7 @@ def write_page(
     )
     address = f"datasets/{name}.html"
     write_text(out_folder / address, page)
-    told = "" if summary is None else in_a_sentence(summary, kinds)
+    told = "" if summary is None else in_a_sentence(summary, kinds, groups)
     return Dataset(name, about, told, address)
 
 

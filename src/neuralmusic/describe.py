@@ -8,15 +8,24 @@ from typing import Any
 
 from neuralmusic import config, jobs
 from neuralmusic.description import Description, measured
-from neuralmusic.description_text import as_markdown, as_terminal, how_timed
+from neuralmusic.description_text import (
+    Told,
+    as_markdown,
+    as_terminal,
+    groups_section,
+    how_timed,
+    losses_section,
+)
 from neuralmusic.files import InputError, write_csv, write_text
+from neuralmusic.groups import GROUPS, NUMBERS, TEXTS
 from neuralmusic.isolated import Failure, isolated_map
 from neuralmusic.notes import load_notes
 from neuralmusic.plots.corpus import corpus
 from neuralmusic.plots.saving import save
 from neuralmusic.prepare import REJECTED_COLUMNS, SECONDS_A_FILE, read_parts
 from neuralmusic.rejected import by_kind
-from neuralmusic.stored import read_exact_csv
+from neuralmusic.representation_losses import representation_losses
+from neuralmusic.stored import read_csv, read_exact_csv
 from neuralmusic.tempo import Tempo, read_tempo
 
 FIGURE = "description"
@@ -25,7 +34,7 @@ FIGURE = "description"
 def describe(
     params: Mapping[str, Any], raw: Path, notes: Path, splits: Path, out: Path, workers: int
 ) -> str:
-    """Writes summary.csv, pieces.csv, rejected.csv, description.md and the figure into `out`.
+    """Writes summary, pieces, groups, losses and rejected as CSV, description.md and the figure.
 
     Returns the summary as lines for a terminal.
     Raises InputError where the notes or the split are missing.
@@ -35,9 +44,16 @@ def describe(
     write_csv(out / "summary.csv", found.summary)
     write_csv(out / "rejected.csv", found.rejected)
     save(lambda: corpus(found), out, FIGURE)
-    told = (found.dataset, found.summary, found.rejected, how_timed(params["time"]))
-    write_text(out / f"{FIGURE}.md", as_markdown(*told))
-    return as_terminal(*told)
+    write_csv(out / "groups.csv", found.groups)
+    write_csv(out / "losses.csv", found.losses)
+    sections = [
+        groups_section(found.groups),
+        losses_section(found.losses, len(found.pieces)),
+    ]
+    how = how_timed(params["time"])
+    told = Told(found.dataset, found.summary, found.rejected, how, sections)
+    write_text(out / f"{FIGURE}.md", as_markdown(told))
+    return as_terminal(told)
 
 
 def description(
@@ -51,7 +67,10 @@ def description(
     pieces, counts = measured(stored.items(), parts, tempos)
     rejected = read_exact_csv(notes / "rejected.csv", REJECTED_COLUMNS)
     is_in_beats = params["time"] == "beats"
-    return Description(params["dataset"], is_in_beats, pieces, counts, by_kind(rejected))
+    groups = read_csv(splits / GROUPS, TEXTS, NUMBERS)
+    losses = representation_losses(stored, params["representations"])
+    of_files = by_kind(rejected)
+    return Description(params["dataset"], is_in_beats, pieces, counts, of_files, groups, losses)
 
 
 def read_tempos(paths: Sequence[Path], workers: int) -> list[Tempo | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ class Description:
     pieces: pd.DataFrame  # see `piece_row`
     pitch_counts: np.ndarray  # int64 (128,)
     rejected: pd.DataFrame  # see `rejected.by_kind`
+    groups: pd.DataFrame = field(default_factory=pd.DataFrame)  # see `groups.group_table`
+    losses: pd.DataFrame = field(default_factory=pd.DataFrame)  # see `representation_losses`
 
     @property
     def summary(self) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from neuralmusic.description import ALL, PARTS
 from neuralmusic.pitch_names import pitch_name
 
 LINE = 100  # characters of a terminal
+SHOWN_GROUPS = 5
 NOTHING = "–"  # what an undefined number is shown as
 IN_BEATS = (
     "Times are those of the score: a quarter lasts half a second, and the tempo that a file states"
@@ -50,8 +52,10 @@ def summary_table(summary: pd.DataFrame) -> list[list[str]]:
     return table
 
 
-def in_a_sentence(summary: pd.DataFrame, rejected: pd.DataFrame | None) -> str:
-    """The size of a corpus, of its parts, and of what was rejected."""
+def in_a_sentence(
+    summary: pd.DataFrame, rejected: pd.DataFrame | None, groups: pd.DataFrame | None = None
+) -> str:
+    """The size of a corpus, of its parts, of what belongs together and of what was rejected."""
     rows = summary.set_index("part")
     whole = rows.loc[ALL]
     parts = ", ".join(f"{rows.loc[part, 'pieces']:,.0f} {part}" for part in PARTS)
@@ -59,6 +63,9 @@ def in_a_sentence(summary: pd.DataFrame, rejected: pd.DataFrame | None) -> str:
         f"{whole['pieces']:,.0f} pieces ({parts}), {whole['hours']:,.1f} hours and"
         f" {whole['notes']:,.0f} notes"
     )
+    if groups is not None and len(groups):
+        count = groups["group"].nunique()
+        told += f"; {len(groups):,} pieces belong with others, in {count:,} groups"
     if rejected is None:
         return f"{told}."
     return f"{told}; {rejected_title(rejected, int(whole['pieces']))}."
@@ -74,30 +81,121 @@ def rejected_title(rejected: pd.DataFrame, pieces: int) -> str:
     return f"{count:,} {of} {verb} rejected ({percent(count / (count + pieces))})"
 
 
-def as_terminal(title: str, summary: pd.DataFrame, rejected: pd.DataFrame, remark: str) -> str:
+@dataclass(frozen=True)
+class Section:
+    """A sentence, and what it is about as cells: a head, then rows; no rows where nothing is."""
+
+    title: str
+    table: Sequence[Sequence[str]]
+
+
+def groups_section(groups: pd.DataFrame) -> Section:
+    """The pieces that belong together, by `groups.group_table`."""
+    sizes = groups.groupby("group").size().sort_values(ascending=False, kind="stable")
+    if not len(sizes):
+        return Section("No piece is a near copy of another, or belongs with another.", [])
+    is_copy = groups["near_copy_of"] != ""
+    title = (
+        f"{len(groups):,} pieces belong with others, in {len(sizes):,}"
+        f" group{'' if len(sizes) == 1 else 's'}:"
+        f" {'all' if is_copy.all() else format(is_copy.sum(), ',')} are near copies, which share"
+        " much of a line, in whatever key and tempo."
+    )
+    across = groups[is_copy].groupby("group")["split"].agg(set)
+    in_both = groups[is_copy & groups["group"].isin(across[across.map(len) > 1].index)]
+    if len(in_both):
+        counts = in_both.groupby("split").size()
+        told = ", ".join(f"{counts[part]:,} {part}" for part in PARTS if part in counts)
+        title += (
+            f" The source's own split has near copies in more parts than one: {told} pieces are"
+            " in such groups, so that held-out figures are of pieces partly learned."
+        )
+    else:
+        title += " Each group lies in one part of the split."
+    table = [["the largest groups", "pieces", "of a line shared", "part"]]
+    for group, size in sizes.head(SHOWN_GROUPS).items():
+        rows = groups[groups["group"] == group]
+        shares = rows["share"].dropna()
+        low, high = shares.min(), shares.max()
+        told = "" if not len(shares) else percent(low)
+        if len(shares) and low < high:
+            told = f"{percent(low)} to {percent(high)}"
+        names = shortened(", ".join(rows["piece"]), 56)
+        parts = ", ".join(part for part in PARTS if part in set(rows["split"]))
+        table.append([names, f"{size:,}", told, parts])
+    return Section(title, table)
+
+
+def losses_section(losses: pd.DataFrame, pieces: int) -> Section:
+    """What becomes of the notes, by `representation_losses`."""
+    if not len(losses):
+        return Section("No experiment reads this dataset in a representation.", [])
+    title = (
+        "What becomes of the notes in a representation: moved, they begin more than a hundredth of"
+        " a second from where they were; merged, another of their pitch sounds on in their place;"
+        " lost, nothing stands for them."
+    )
+    if losses["pieces"].max() < pieces:
+        title += f" Counted in {losses['pieces'].max():,} of {pieces:,} pieces, evenly from all."
+    table = [["representation", "notes", "moved", "merged", "lost", "pieces left out"]]
+    for row in losses.to_dict("records"):
+        counts = [_with_share(row[of], row["notes"]) for of in ("moved", "merged", "lost")]
+        name = f"{row['representation']}, {row['steps_per_second']:g} steps a second"
+        table.append([name, f"{row['notes']:,}", *counts, f"{row['pieces_left_out']:,}"])
+    return Section(title, table)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What there is to say of a corpus: its summary, a remark on its times, and the sections."""
+
+    title: str
+    summary: pd.DataFrame
+    rejected: pd.DataFrame
+    remark: str
+    sections: Sequence[Section] = ()
+
+
+def as_terminal(of: Told) -> str:
     """All of it as aligned lines."""
-    pieces = int(summary.set_index("part").loc[ALL, "pieces"])
-    lines = [title, "", *aligned(summary_table(summary)), ""]
-    lines += [*textwrap.wrap(remark, LINE), ""]
-    lines.append(_sentence(rejected_title(rejected, pieces)) + (":" if len(rejected) else "."))
-    for kind, files, example, reason in rejected.itertuples(index=False):
+    pieces = int(of.summary.set_index("part").loc[ALL, "pieces"])
+    lines = [of.title, "", *aligned(summary_table(of.summary)), ""]
+    lines += [*textwrap.wrap(of.remark, LINE), ""]
+    for section in of.sections:
+        lines += [*textwrap.wrap(section.title, LINE), ""]
+        if section.table:
+            lines += [*aligned(section.table), ""]
+    lines.append(
+        _sentence(rejected_title(of.rejected, pieces)) + (":" if len(of.rejected) else ".")
+    )
+    for kind, files, example, reason in of.rejected.itertuples(index=False):
         lines += [f"  {files:>6,}  {kind}", f"{'':10}such as {example}: {shortened(reason)}"]
     return "\n".join(lines) + "\n"
 
 
-def as_markdown(title: str, summary: pd.DataFrame, rejected: pd.DataFrame, remark: str) -> str:
+def as_markdown(of: Told) -> str:
     """All of it as a page, with the figure beside it."""
-    pieces = int(summary.set_index("part").loc[ALL, "pieces"])
-    head, *rows = summary_table(summary)
-    lines = [f"# {title}", "", _row(head), "|---" + "|---:" * (len(head) - 1) + "|"]
-    lines += [*map(_row, rows), "", f"{remark} {ABOUT}", ""]
+    pieces = int(of.summary.set_index("part").loc[ALL, "pieces"])
+    lines = [f"# {of.title}", "", *_markdown_table(summary_table(of.summary)), ""]
+    lines += [f"{of.remark} {ABOUT}", ""]
     lines += ["![Histograms of the pieces, pitches and rejected files](description.png)", ""]
-    lines.append(_sentence(rejected_title(rejected, pieces)) + (":" if len(rejected) else "."))
-    if len(rejected):
+    for section in of.sections:
+        lines += [section.title, ""]
+        if section.table:
+            lines += [*_markdown_table(section.table), ""]
+    lines.append(
+        _sentence(rejected_title(of.rejected, pieces)) + (":" if len(of.rejected) else ".")
+    )
+    if len(of.rejected):
         lines += ["", "| files | reason | such as |", "|---:|---|---|"]
-        for kind, files, example, reason in rejected.itertuples(index=False):
+        for kind, files, example, reason in of.rejected.itertuples(index=False):
             lines.append(_row([f"{files:,}", kind, f"{example}: {shortened(reason)}"]))
     return "\n".join(lines) + "\n"
+
+
+def _markdown_table(table: Sequence[Sequence[str]]) -> list[str]:
+    head, *rows = table
+    return [_row(head), "|---" + "|---:" * (len(head) - 1) + "|", *map(_row, rows)]
 
 
 def aligned(table: Sequence[Sequence[str]]) -> list[str]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 GROUPS = "groups.csv"  # beside split.csv: the pieces that belong with others
-COLUMNS = ["piece", "split", "group", "named", "near_copy_of", "share", "semitones"]
+TEXTS = ["piece", "split", "group", "named", "near_copy_of"]
+NUMBERS = ["share", "semitones"]
 
 
 @dataclass(frozen=True)
@@ -95,4 +96,4 @@ def group_table(
         if sizes[group] > 1
     ]
     rows.sort(key=lambda row: (row[2], row[0]))
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"semitones": "Int64"})
+    return pd.DataFrame(rows, columns=[*TEXTS, *NUMBERS]).astype({"semitones": "Int64"})

@@ -291,7 +291,11 @@ def dataset_parameters(params: dict, dataset: str, verb: str) -> dict:
     """What `fetch`, `convert`, `split` or `describe` of a dataset depend on."""
     settings = params["datasets"][dataset]
     if verb == "describe":
-        return {"dataset": dataset, "time": settings["time"]}
+        used = [own for own in params["experiments"].values() if own["dataset"] == dataset]
+        keys = ("name", "steps_per_second")
+        read = [{key: own["representation"][key] for key in keys} for own in used]
+        distinct = [one for at, one in enumerate(read) if one not in read[:at]]
+        return {"dataset": dataset, "time": settings["time"], "representations": distinct}
     if verb == "fetch":
         source = DATASETS[settings["source"]]
         try:
