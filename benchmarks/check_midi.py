@@ -114,7 +114,7 @@ def unmatched(ours: Notes, theirs: Notes) -> tuple[Notes, Notes]:
 
 
 def kinds_of(only_ours: Notes, only_theirs: Notes) -> list[tuple[str, tuple[float, float, float]]]:
-    """The kind of every disagreement, with a note; of notes that begin alike, how the ends differ."""
+    """The kind of every disagreement, with a note; of notes that begin alike, how they end."""
     found = []
     left = sorted(map(tuple, only_theirs.tolist()))
     for note in sorted(map(tuple, only_ours.tolist())):

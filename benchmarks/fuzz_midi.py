@@ -10,6 +10,7 @@ code is then 1.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import sys
 import tempfile
@@ -112,7 +113,9 @@ def fault_of(piece: NoteList) -> str | None:
 
 def convert_all(raw: Path, names: list[str], out: Path) -> dict[str, str]:
     """Runs `convert` on all files; those that it lost, or that its processes did not survive."""
-    manifest = pd.DataFrame({"file": names})
+    files = [(raw / name).read_bytes() for name in names]
+    hashes = [hashlib.sha256(content).hexdigest() for content in files]
+    manifest = pd.DataFrame({"file": names, "bytes": list(map(len, files)), "sha256": hashes})
     manifest.to_csv(raw / "manifest.csv", index=False)
     pd.DataFrame(columns=["file", "reason"]).to_csv(raw / "rejected.csv", index=False)
     workers = os.cpu_count() or 1

@@ -295,16 +295,16 @@ def _together(tracks: list[_Track]) -> Sequence:
         lanes.append(track.lane + len(ports))
         ports += track.ports
     end_tick = max(track.end_tick for track in read)
-    if len(read) == 1:
-        one = read[0]
-        return Sequence(*one.events, one.lane, one.ports, one.tempo, one.signatures, end_tick)
     events = np.concatenate([track.events for track in read], axis=1)
-    order = np.argsort(events[0], kind="stable")
+    lane = np.concatenate(lanes)
     tempo = np.concatenate([track.tempo for track in read])
     signatures = np.concatenate([track.signatures for track in read])
-    tempo, signatures = (of[np.argsort(of[:, 0], kind="stable")] for of in (tempo, signatures))
-    lane = np.concatenate(lanes)[order]
-    return Sequence(*events.take(order, axis=1), lane, ports, tempo, signatures, end_tick)
+    if len(read) > 1:
+        order = np.argsort(events[0], kind="stable")
+        events, lane = events.take(order, axis=1), lane[order]
+        tempo, signatures = (of[np.argsort(of[:, 0], kind="stable")] for of in (tempo, signatures))
+    tick, status, first, second = events
+    return Sequence(tick, status, first, second, lane, ports, tempo, signatures, end_tick)
 
 
 def _columns(track: _Track) -> _Columns:
