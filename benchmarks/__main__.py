@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import comparing, decoder, reading, sampling, training
+from benchmarks import comparing, decoder, near_copies, reading, sampling, training
 from benchmarks.line import Line
 from neuralmusic import config
 from neuralmusic.files import to_json, write_text
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[dict], Iterator[Line]]] = {
     "decoder_sampling": decoder.measure_sampling,
     "decoder_training": decoder.measure_training,
     "comparing": comparing.measure,
+    "near_copies": near_copies.measure,
 }
 
 
