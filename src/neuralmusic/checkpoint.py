@@ -43,11 +43,22 @@ def save_weights(path: Path, weights: dict[str, Tensor]) -> None:
 
 
 def load_weights(path: Path, model: Model, device: torch.device) -> None:
-    """Fills `model` with the weights of a file; raises InputError where they do not fit it."""
+    """Fills `model` with the weights of a file.
+
+    Raises InputError where they do not fit it, or are not all finite: it would predict nothing.
+    """
     try:
-        model.load_state_dict(safetensors.torch.load(path.read_bytes()))
-    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        weights = safetensors.torch.load(path.read_bytes())
+        model.load_state_dict(weights)
+    # Damaged bytes are answered with many kinds of exceptions.
+    except Exception as error:
         raise InputError(f"{path} does not hold this model's weights: {error}") from error
+    for name, tensor in weights.items():
+        if not torch.isfinite(tensor).all():
+            raise InputError(
+                f"{path} holds weights that are no numbers, in {name}: the training diverged or the"
+                f" file is damaged; delete {path.parent} and run again, with a lower learning rate"
+            )
     model.to(device)
 
 
@@ -61,9 +72,19 @@ def fingerprint(params: dict, files: list[Path]) -> str:
 
 
 def save_checkpoint(path: Path, state: dict) -> None:
-    """Writes the state of a training, whole or not at all."""
-    with writing(path, binary=True) as file:
-        torch.save(state, file)
+    """Writes the state of a training, whole or not at all.
+
+    Raises InputError, naming `path`, where it cannot be written.
+    """
+    try:
+        with writing(path, binary=True) as file:
+            torch.save(state, file)
+    # torch answers a full disk with an error of its own, in which only its source is named.
+    except (InputError, RuntimeError) as error:
+        raise InputError(
+            f"cannot write the checkpoint {path}, where the disk may be full: free space or give"
+            f" rights, then run again, which goes on after the last epoch written ({error})"
+        ) from error
 
 
 def load_checkpoint(path: Path, wanted: str, device: torch.device) -> dict | None:

@@ -6,8 +6,10 @@ What an item does to its process costs that item only: it is answered by a `Fail
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import itertools
+import mmap
 import multiprocessing
 import signal
 import time
@@ -50,7 +52,9 @@ def isolated_map(
     answered by a Failure; the message of an InputError is the whole reason. Function, items and
     answers are pickled; items are small, below 1 kB. What is held at once does not grow with the
     number of items. Of a batch that fails, every item is tried again alone.
-    Raises RuntimeError where a process ends before it was given an item.
+    Raises InputError where the system itself has too little memory for an item: what is answered
+    must not depend on the machine. Raises RuntimeError where a process ends before it was given an
+    item.
     """
     pool = _Pool(function, seconds, memory_bytes)
     numbered = enumerate(items)
@@ -74,6 +78,10 @@ def isolated_map(
 
 
 _Batch = list[tuple[int, Any]]  # items with their index
+
+
+class _Scarce:
+    """The answer where the system did not give an item what it may take."""
 
 
 @dataclass
@@ -158,18 +166,32 @@ class _Pool:
                 raise RuntimeError(
                     f"a worker process ended at its start, with code {worker.process.exitcode}"
                 ) from None
+            if worker.process.exitcode == -signal.SIGKILL and len(worker.given[0]) == 1:
+                raise self._scarce(
+                    worker, "the system ended a process, as it does without memory,"
+                ) from None
             reason = f"ended the process that read it (code {worker.process.exitcode})"
             return self._replace(worker, reason)
         worker.since = time.monotonic()
         if not worker.is_ready:
             worker.is_ready = True
             return {}
+        if isinstance(answers, _Scarce):
+            raise self._scarce(worker, "the system's own limit (see `ulimit -a`) was reached")
         batch = worker.given.popleft()
         if answers is None:
             for item in batch:
                 self._send(worker, [item])
             return {}
         return {index: answer for (index, _), answer in zip(batch, answers, strict=True)}
+
+    def _scarce(self, worker: _Worker, what: str) -> InputError:
+        ((_, item),) = worker.given[0]
+        return InputError(
+            f"memory ran out at {item!r}: {what} before the {self.memory_bytes // 10**6} MB that a"
+            " file may take, so what is read would depend on this machine; raise the limit, free"
+            " memory or use fewer processes (--cores of the workflow), then run again"
+        )
 
     def _replace(self, worker: _Worker, reason: str) -> dict[int, Any]:
         """Ends a process, whose first batch failed; a new one gets all that is to be done."""
@@ -196,7 +218,7 @@ def _work(function: Callable, pipe: Connection, memory_bytes: int) -> None:
     The answer is None where memory was not enough for all items of a batch at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that gives the items ends this one
-    _limit_memory(memory_bytes)
+    is_ample = _limit_memory(memory_bytes)
     gc.freeze()  # what was imported is no garbage, and need not be looked through again and again
     pipe.send(None)
     while True:
@@ -208,7 +230,8 @@ def _work(function: Callable, pipe: Connection, memory_bytes: int) -> None:
             pipe.send([_answer(function, item) for item in items])
         except MemoryError:
             reason = f"needed more than {memory_bytes // 10**6} MB of memory"
-            pipe.send([Failure(reason)] if len(items) == 1 else None)
+            alone = [Failure(reason)] if is_ample else _Scarce()
+            pipe.send(alone if len(items) == 1 else None)
 
 
 def _answer(function: Callable, item: Any) -> Any:
@@ -218,20 +241,34 @@ def _answer(function: Callable, item: Any) -> Any:
         return Failure(str(error))
     except MemoryError:
         raise
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError from error
+        return Failure(f"failed ({type(error).__name__}: {error})")
     except Exception as error:
         return Failure(f"failed ({type(error).__name__}: {error})")
 
 
-def _limit_memory(memory_bytes: int) -> None:
-    """Lets this process grow by so many bytes, where the system knows how large it is."""
+def _limit_memory(memory_bytes: int) -> bool:
+    """Lets this process grow by so many bytes, where the system knows how large it is.
+
+    Returns whether that limit, and not one of the system's, is what an item meets first.
+    """
     sizes = Path("/proc/self/statm")
     if not sizes.exists():
-        return
+        return False
     import resource
 
     size = int(sizes.read_text().split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = size + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    try:
+        mmap.mmap(-1, memory_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+        is_ample = True
+    except OSError:  # a lower limit than ours was inherited, or the system promises no more
+        is_ample = False
     resource.setrlimit(
         resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
     )
+    return is_ample
