@@ -9,6 +9,7 @@ import pytest
 
 from neuralmusic.datasets import archive
 from neuralmusic.datasets.archive import is_archive
+from neuralmusic.safe_names import LONGEST_NAME_BYTES, printable, safe_name
 from tests.archives import MUSIC, each_kind, header, packed, refused, tar_of, unpacked
 
 
@@ -49,7 +50,7 @@ def test_a_name_that_leads_outside_is_refused_and_the_others_are_not(name, kind,
     path = packed(tmp_path, kind, [("a.mid", MUSIC), (name, b"evil"), ("z.mid", MUSIC)])
     found, rejected = unpacked(path)
     assert set(found) == {"a.mid", "z.mid"}
-    assert rejected == {name: "its name leads outside the folder"}
+    assert rejected == {printable(name): "its name leads outside the folder"}
 
 
 @each_kind
@@ -80,12 +81,24 @@ def test_a_zero_byte_hides_no_name_in_a_zip(name, tmp_path):
 
 
 @each_kind
-def test_names_too_long_are_refused(kind, tmp_path):
-    long = ["x" * 300 + ".mid", "/".join(["y" * 200] * 6) + ".mid"]
-    path = packed(tmp_path, kind, [("a.mid", MUSIC), *((name, b"") for name in long)])
-    found, rejected = unpacked(path)
-    assert set(found) == {"a.mid"}
-    assert rejected == dict.fromkeys(long, "its name is too long")
+def test_names_too_long_are_cut_or_refused(kind, tmp_path):
+    long, longer = "x" * 300 + ".mid", "/".join(["y" * 200] * 6) + ".mid"
+    members = [("a.mid", MUSIC), (long, b"1"), (f"x{long}", b"2"), (longer, b""), ("d/" * 33, b"")]
+    found, rejected = unpacked(packed(tmp_path, kind, [*members, ("d/" * 33 + "a.mid", b"")]))
+    assert found == {"a.mid": MUSIC, safe_name(long): b"1", safe_name(f"x{long}"): b"2"}
+    assert rejected == {
+        longer[:LONGEST_NAME_BYTES]: "its name is too long",
+        "d/" * 33 + "a.mid": "it lies more than 32 folders deep",
+    }
+
+
+@each_kind
+def test_entries_in_the_place_of_our_own_tables_are_held_beside_them(kind, tmp_path):
+    names = ["manifest.csv/a.mid", "groups.csv/b.mid", "Rejected.CSV/c.mid"]
+    found, rejected = unpacked(packed(tmp_path, kind, [(name, MUSIC) for name in names]))
+    assert sorted(found) == sorted(map(safe_name, names))
+    assert not {name.partition("/")[0] for name in found} & {"manifest.csv", "groups.csv"}
+    assert rejected == {}
 
 
 def test_odd_bytes_in_a_tars_name_are_escaped(tmp_path):

@@ -72,6 +72,34 @@ def test_too_many_entries_are_refused_whole(kind, tmp_path):
 
 
 @each_kind
+def test_too_many_folders_are_refused_whole_before_they_are_made(kind, tmp_path, monkeypatch):
+    """Few bytes of deep names make millions of folders."""
+    made = []
+    monkeypatch.setattr(archive, "_write", lambda entry, target, *_: made.append(target) or 0)
+    names = [f"{i}/" + "/".join("abcdefgh") + "/a.mid" for i in range(100)]
+    path = packed(tmp_path, kind, [(name, b"") for name in names])
+    assert "more than 400 folders" in refused(path, Limits(folders=400))
+    assert len(made) == 44  # of nine folders each, and their own
+    deep = packed(tmp_path, kind, [("a.mid", MUSIC), ("a/" * 460 + "a.mid", b"")])
+    assert list(unpacked(deep)[1].values()) == ["it lies more than 32 folders deep"]
+
+
+@each_kind
+def test_folders_of_an_archive_count_among_its_entries(kind, tmp_path):
+    path = packed(tmp_path, kind, [(f"{i}/", b"") for i in range(9)] + [("a.mid", MUSIC)])
+    assert "more than 9 entries" in refused(path, Limits(entries=9))
+
+
+def test_a_name_that_is_rejected_again_and_again_takes_no_time(tmp_path, monkeypatch):
+    free = archive._free
+    path = packed(tmp_path, "tar", [("../a.mid", b"")] * 5000 + [("b.mid", MUSIC)])
+    tried = []
+    monkeypatch.setattr(archive, "_free", lambda *given: tried.append(given[1]) or free(*given))
+    assert len(unpacked(path)[1]) == 5000
+    assert tried == list(range(1, 5001))  # the number to begin with, not one after the other
+
+
+@each_kind
 def test_a_file_too_large_is_rejected_alone(kind, tmp_path):
     path = packed(tmp_path, kind, [("a.mid", b"a"), ("b.mid", MUSIC), ("c.mid", b"c")])
     found, rejected = unpacked(path, Limits(file_bytes=100))

@@ -19,6 +19,7 @@ from neuralmusic.files import (
     write_text,
     writing_folder,
 )
+from neuralmusic.safe_names import shown
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,11 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ.setdefault(name, "1")
     try:
         VERBS[options.verb](options)
-    except InputError as error:
-        print(f"neuralmusic {options.verb}: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"neuralmusic {options.verb}: {error}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        # Names of files are in it, which may hold what a terminal obeys.
+        print(f"neuralmusic {options.verb}: {shown(str(error))}", file=sys.stderr)
         return 1
     return 0
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from neuralmusic.description import ALL, PARTS
 from neuralmusic.pitch_names import pitch_name
+from neuralmusic.safe_names import in_markdown, shown
 
 LINE = 100  # characters of a terminal
 SHOWN_GROUPS = 5
@@ -169,7 +170,8 @@ def as_terminal(of: Told) -> str:
         _sentence(rejected_title(of.rejected, pieces)) + (":" if len(of.rejected) else ".")
     )
     for kind, files, example, reason in of.rejected.itertuples(index=False):
-        lines += [f"  {files:>6,}  {kind}", f"{'':10}such as {example}: {shortened(reason)}"]
+        such = f"{shortened(example)}: {shortened(reason)}"
+        lines += [f"  {files:>6,}  {shown(kind)}", f"{'':10}such as {shown(such)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -189,7 +191,8 @@ def as_markdown(of: Told) -> str:
     if len(of.rejected):
         lines += ["", "| files | reason | such as |", "|---:|---|---|"]
         for kind, files, example, reason in of.rejected.itertuples(index=False):
-            lines.append(_row([f"{files:,}", kind, f"{example}: {shortened(reason)}"]))
+            such = f"{shortened(example)}: {shortened(reason)}"
+            lines.append(_row([f"{files:,}", kind, such]))
     return "\n".join(lines) + "\n"
 
 
@@ -283,8 +286,8 @@ TOLD_WHERE_ANY = (
 
 
 def _row(cells: Sequence[str]) -> str:
-    """A row of a Markdown table, in which a bar would end a cell."""
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    """A row of a Markdown table, whose cells are text alone."""
+    return "| " + " | ".join(map(in_markdown, cells)) + " |"
 
 
 def _sentence(text: str) -> str:

@@ -9,13 +9,13 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from tqdm import tqdm
 
-from neuralmusic.datasets.archive import printable
 from neuralmusic.files import InputError, write_csv
 from neuralmusic.isolated import Failure, isolated_map
 from neuralmusic.midi import read_midi
 from neuralmusic.midi_folder import files_of
 from neuralmusic.notes import PackedPiece, writing_notes
 from neuralmusic.prepare import PIECE_COLUMNS, SECONDS_A_FILE, encode, read_rejected
+from neuralmusic.safe_names import printable
 from neuralmusic.sample_real import sample_real
 from neuralmusic.stored import read_exact_csv
 

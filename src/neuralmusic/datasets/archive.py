@@ -17,6 +17,7 @@ import tempfile
 import unicodedata
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,10 +27,9 @@ from typing import IO, Any
 
 from neuralmusic.files import InputError
 from neuralmusic.midi_bytes import MAX_FILE_BYTES
+from neuralmusic.safe_names import LONGEST_NAME_BYTES, UnsafeName, printable, safe_name
 
 CHUNK_BYTES = 1 << 20
-MAX_NAME_BYTES = 1000
-MAX_PART_BYTES = 255  # of one folder's or file's name: what file systems hold
 MAX_HEADER_BYTES = 1_000_000  # of a tar's long names and attributes, which are read at once
 MAX_DICTIONARY_BYTES = 256_000_000  # that an .xz may want in memory
 # Below so many bytes nothing is a bomb: a tar of a few small files is mostly zeros.
@@ -53,7 +53,8 @@ DAMAGE = (
 class Limits:
     """How much an archive may hold; the largest collection of MIDI files is far below."""
 
-    entries: int = 1_000_000
+    entries: int = 1_000_000  # folders too
+    folders: int = 100_000  # that its files lie in
     file_bytes: int = MAX_FILE_BYTES
     total_bytes: int = 50_000_000_000  # unpacked, of a tar with what is skipped
     ratio: int = 200  # unpacked to packed; MIDI files come to about 10
@@ -68,6 +69,7 @@ class _Entry:
     name: str  # as the archive has it
     size: int  # bytes, as the archive says
     refused: str | None  # what its header alone rules out
+    is_folder: bool
     open: Callable[[], IO[bytes]]
     is_alone: bool  # damage of its bytes leaves the others readable
 
@@ -94,7 +96,8 @@ def extract(
     """Unpacks the wanted files of a zip or tar into `folder`; returns entry -> why it was not.
 
     `wanted` is asked with each entry's name; all others are skipped.
-    Names that are no UTF-8 are escaped with backslashes.
+    Files are held under their `safe_name`. Folders count where a file lies in them, and are counted
+    before they are made.
     Raises InputError, with nothing written, where the archive is damaged or cut short, is larger
     than the limits, or holds no wanted entry.
     """
@@ -103,19 +106,32 @@ def extract(
     rejected: dict[str, str] = {}
     most = _most_bytes(path, limits)
     found = total = 0
+    folders: set[PurePosixPath] = set()
+    repeats: Counter[str] = Counter()  # of names that are rejected
     # Beside what is there at first: half an archive must not be taken for a whole one.
     with tempfile.TemporaryDirectory(prefix=".unpacking.", dir=folder) as beside:
         with _entries(path, limits) as entries:
             for count, entry in enumerate(entries):
                 if count == limits.entries:
                     raise InputError(f"{path} has more than {limits.entries} entries")
-                if not wanted(entry.name):
+                if entry.is_folder or not wanted(entry.name):
                     continue
                 found += 1
                 try:
-                    total += _write(entry, Path(beside), limits, path)
-                except _Refused as refused:
-                    rejected[_free(printable(entry.name), rejected)] = str(refused)
+                    target = _target(entry, limits)
+                    # Most files lie in a folder that is known.
+                    if target.parent not in folders:
+                        folders.update(target.parents)
+                        if len(folders) > limits.folders:
+                            raise InputError(
+                                f"the files of {path} lie in more than {limits.folders} folders:"
+                                " refused whole"
+                            )
+                    total += _write(entry, Path(beside) / target, limits, path)
+                except (_Refused, UnsafeName) as refused:
+                    name = printable(entry.name[:LONGEST_NAME_BYTES])
+                    repeats[name] += 1
+                    rejected[_free(name, repeats[name], rejected)] = str(refused)
                 if total > most:
                     raise InputError(
                         f"{path} unpacks to more than {most} bytes"
@@ -133,50 +149,37 @@ def _most_bytes(path: Path, limits: Limits) -> int:
     return min(limits.total_bytes, max(FREE_BYTES, limits.ratio * path.stat().st_size))
 
 
-def printable(name: str) -> str:
-    """An entry's name as a line of UTF-8 can hold it."""
-    text = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(_escaped(c) if unicodedata.category(c) == "Cc" else c for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def _free(name: str, taken: dict[str, str]) -> str:
-    """The name, with a number where an entry of that name was rejected before."""
-    number = 2
-    free = name
+def _free(name: str, number: int, taken: dict[str, str]) -> str:
+    """The name, with a number where it is not the first of that name to be rejected."""
+    free = name if number == 1 else f"{name} ({number})"
     while free in taken:
-        free, number = f"{name} ({number})", number + 1
+        number += 1
+        free = f"{name} ({number})"
     return free
 
 
-def _target(name: str) -> PurePosixPath:
+def _target(entry: _Entry, limits: Limits) -> PurePosixPath:
     """Where an entry goes, relative to the folder.
 
-    Raises _Refused where the name could lead elsewhere, here or on another system.
+    Raises _Refused where it is not to be had, or its name could lead elsewhere, here or on another
+    system, and UnsafeName where it is too long or too deep.
     """
+    if entry.refused:
+        raise _Refused(entry.refused)
+    name = entry.name
     parts = re.split(r"[/\\]", name)
     if not parts[0] or re.match("[A-Za-z]:", name) or ".." in parts:
         raise _Refused("its name leads outside the folder")
     if any(unicodedata.category(c) == "Cc" for c in name):
         raise _Refused("its name has control characters")
-    target = PurePosixPath(name.encode("utf-8", "backslashreplace").decode("utf-8"))
-    lengths = [len(part.encode()) for part in target.parts]
-    if not lengths or max(lengths) > MAX_PART_BYTES or sum(lengths) > MAX_NAME_BYTES:
-        raise _Refused("its name is too long" if lengths else "its name is empty")
+    target = PurePosixPath(safe_name(name))
+    if entry.size > limits.file_bytes:
+        raise _Refused(f"{entry.size} bytes, over the limit of {limits.file_bytes}")
     return target
 
 
-def _write(entry: _Entry, folder: Path, limits: Limits, path: Path) -> int:
+def _write(entry: _Entry, target: Path, limits: Limits, path: Path) -> int:
     """Writes one entry; returns its bytes. Raises _Refused where it is not to be had."""
-    if entry.refused:
-        raise _Refused(entry.refused)
-    relative = _target(entry.name)
-    if entry.size > limits.file_bytes:
-        raise _Refused(f"{entry.size} bytes, over the limit of {limits.file_bytes}")
-    target = folder / relative
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         file = target.open("xb")  # never through what is there, be it a file or a link
@@ -240,14 +243,12 @@ def _entries(path: Path, limits: Limits) -> Iterator[Iterator[_Entry]]:
 
 def _entries_of_zip(archive: zipfile.ZipFile, limits: Limits) -> Iterator[_Entry]:
     for info in archive.infolist():
-        if info.orig_filename.endswith(
-            "/"
-        ):  # `is_dir` fails on a name that begins with a zero byte
-            continue
         # Python cuts the other name at a zero byte.
         yield _Entry(
             name=info.orig_filename,
             size=info.file_size,
+            # `is_dir` fails on a name that begins with a zero byte.
+            is_folder=info.orig_filename.endswith("/"),
             refused=_refused_in_zip(info, limits),
             open=partial(archive.open, info),
             is_alone=True,
@@ -289,14 +290,14 @@ def _entries_of_tar(file: IO[bytes], path: Path, limits: Limits) -> Iterator[_En
         with tarfile.open(fileobj=bounded, mode="r|", tarinfo=_Header) as stream:
             while (info := stream.next()) is not None:
                 stream.members = []  # type: ignore[attr-defined]  # or every name stays in memory
-                if not info.isdir():
-                    yield _Entry(
-                        name=info.name,
-                        size=info.size,
-                        refused=_refused_in_tar(info),
-                        open=partial(_opened, stream, info),
-                        is_alone=False,
-                    )
+                yield _Entry(
+                    name=info.name,
+                    size=info.size,
+                    is_folder=info.isdir(),
+                    refused=_refused_in_tar(info),
+                    open=partial(_opened, stream, info),
+                    is_alone=False,
+                )
         while bounded.read(CHUNK_BYTES):  # to the end, where a compressed file has its checksum
             pass
     except DAMAGE as error:

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from neuralmusic.datasets.archive import extract, is_archive, printable
+from neuralmusic.datasets.archive import extract, is_archive
 from neuralmusic.files import InputError
 from neuralmusic.midi_bytes import MAX_FILE_BYTES
+from neuralmusic.safe_names import UnsafeName, printable, safe_name
 
 Wanted = Callable[[str], bool]  # whether a file of this name is to be had
 
@@ -62,19 +63,31 @@ def bring(path: Path, folder: Path, wanted: Wanted) -> dict[str, str]:
     rejected: dict[str, str] = {}
     files = _files(path, wanted)
     for found in files:
-        name = printable(found.relative_to(path).as_posix())
+        relative = found.relative_to(path).as_posix()
+        if reason := _copy(found, folder, relative):
+            rejected[printable(relative)] = reason
+    return rejected
+
+
+def _copy(found: Path, folder: Path, relative: str) -> str | None:
+    """Copies a file into a folder under its safe name; returns why it is not to be had, if so."""
+    try:
+        target = folder / safe_name(relative)
         size = found.stat().st_size
         if size > MAX_FILE_BYTES:
-            rejected[name] = f"{size} bytes, over the limit of {MAX_FILE_BYTES}"
-            continue
-        try:
-            content = found.read_bytes()
-        except OSError as error:
-            rejected[name] = f"cannot be read: {error.strerror}"
-            continue
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return rejected
+            return f"{size} bytes, over the limit of {MAX_FILE_BYTES}"
+        content = found.read_bytes()
+    except UnsafeName as error:
+        return str(error)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            file.write(content)
+    except (FileExistsError, NotADirectoryError):
+        return "another file has its name or its folder's"
+    return None
 
 
 def _files(path: Path, wanted: Wanted) -> list[Path]:

@@ -51,7 +51,8 @@ def events_and_pianoroll(run: Run) -> Figure:
     below.set_title(f"as a sequence of {len(sequence)} events, row after row{more}")
     _draw_boxes(below, shown, at[: len(shown)], down, rate)
     name = piece if len(piece) <= LONGEST_NAME else f"…{piece[-LONGEST_NAME:]}"
-    figure.suptitle(f"The first {SECONDS:g} seconds of {name}", x=0.01, ha="left")
+    title = f"The first {SECONDS:g} seconds of {name}"
+    figure.suptitle(title, x=0.01, ha="left", parse_math=False)  # a name may have dollars
     figure.legend(
         handles=[Patch(color=face, label=kind) for kind, (face, _) in COLOURS.items()],
         loc="outside lower center",

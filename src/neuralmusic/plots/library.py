@@ -80,7 +80,8 @@ def pianoroll_of_library(run: Run) -> Figure:
         title_fontsize=8.5,
     )
     file = rolls.file if len(rolls.file) <= LONGEST_NAME else f"…{rolls.file[-LONGEST_NAME:]}"
-    figure.suptitle(f"Pianorolls of {file} at {rate:g} steps a second", x=0.01, ha="left")
+    title = f"Pianorolls of {file} at {rate:g} steps a second"
+    figure.suptitle(title, x=0.01, ha="left", parse_math=False)  # a name may have dollars
     return figure
 
 
