@@ -33,7 +33,8 @@ KINDS = {
     " no other end",
     "no length with them alone": "what was written twice, or before its note, is no end of it",
     "no length with us alone": "",
-    "with us alone": "they leave out a note without a note-off of its own track",
+    "with us alone": "they leave out a note without a note-off of its own track, and"
+    " pretty_midi also one that ends at the tick at which it begins",
     "with them alone": "",
 }
 

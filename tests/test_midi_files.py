@@ -12,10 +12,13 @@ import pytest
 
 from benchmarks import fuzz_midi, midi_mutants
 from neuralmusic import prepare
+from neuralmusic.bars import bars_of
 from neuralmusic.fetch import fetch
 from neuralmusic.files import InputError
 from neuralmusic.midi import MidiError, read_midi
+from neuralmusic.midi_bytes import read_bytes
 from neuralmusic.notes import NoteList, load_notes
+from neuralmusic.tempo import tempo_of
 from tests import bad_reader
 from tests.bytes_made import END, chunk, midi, number, off, on, pedal, tempo
 from tests.fetching import rejected
@@ -215,6 +218,26 @@ REJECTED = {
     ),
     "no time": (midi(tempo(0, 0) + NOTE + END), "tempo of 60000000 quarters a minute"),
 }
+
+
+@pytest.mark.parametrize("count", [20_000, 200_000])
+def test_time_grows_with_the_size_of_a_hostile_file_alone(count, read):
+    """All that is read in a row: quadratic time, or no bound to a number, would not end here."""
+    metre, numbers = b"\x01\xff\x58\x02\x01\x06", b"\xff" * count
+    for track in (
+        on(0, 60) + metre * count + off(1, 60),
+        on(0, 60) + tempo(1, 65_536) * count + off(1, 60),
+        on(1, 60) * count,
+        off(1, 60) * count + on(0, 60),
+        (on(1, 60) + off(0, 60) + off(0, 60)) * count,
+    ):
+        parsed = read_bytes(midi(track + END))
+        assert tempo_of(parsed) is not None
+        bars = bars_of(parsed)
+        assert bars is not None and len(bars.edges_seconds(9.0)) > 1
+        assert len(read(midi(track + END), time="beats", sustain_pedal=True)) >= 1
+    with pytest.raises(MidiError, match="a number of more than four bytes"):
+        read(midi(numbers))
 
 
 @pytest.mark.parametrize("name", REJECTED)
