@@ -304,9 +304,12 @@ def test_a_file_that_hangs_or_ends_its_reader_is_rejected(tmp_path, monkeypatch)
         "b.mid": "ended the process that read it (code -6)",
         "c.mid": "failed (PermissionError: not yours)",
     }
-    (raw / "d.mid").unlink()
+    (raw / "d.mid").write_bytes(bytes(len(midi(NOTE + END))))
     with pytest.raises(InputError, match="no file of mine can be used"):
         prepare.convert(PARAMS, raw, tmp_path / "none", 1)
+    (raw / "d.mid").unlink()
+    with pytest.raises(InputError, match=r"manifest\.csv is damaged: 'd\.mid' is not there"):
+        prepare.convert(PARAMS, raw, tmp_path / "gone", 1)
 
 
 PEAK = """

@@ -242,7 +242,11 @@ def _manifest(raw: Path) -> list[str]:
         with reading(path):
             if at.is_absolute() or ".." in at.parts:
                 raise ValueError(f"{file!r} is outside of the folder")
-            if (raw / file).lstat().st_size != size:
+            try:
+                found = (raw / file).lstat().st_size
+            except FileNotFoundError:
+                raise ValueError(f"{file!r} is not there") from None
+            if found != size:
                 raise ValueError(f"{file!r} has not its {size} bytes")
     return table["file"].tolist()
 
