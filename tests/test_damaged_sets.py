@@ -53,7 +53,7 @@ def farther(found, name) -> set[str]:
         pair.measure
         for pair in found.pairs
         if (pair.first, pair.second) == ("undamaged", name)
-        and pair.p_corrected < LEVEL
+        and pair.test.p_corrected < LEVEL
         and pair.difference.value < 0
     }
 

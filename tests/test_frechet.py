@@ -7,7 +7,7 @@ from sklearn.covariance import ledoit_wolf
 
 from neuralmusic.estimate import resample_weights
 from neuralmusic.measures import frechet
-from neuralmusic.measures.frechet import frechet_distance, scale_of, scaled
+from neuralmusic.measures.frechet import frechet_distance, scale_of, scaled, why_none
 
 
 def distance(real, other, resamples=2):
@@ -149,7 +149,19 @@ def test_sets_too_small_for_a_distance_leave_out_nothing_for_others():
     for small in (np.zeros((0, 5)), tiny):
         assert scale_of(real, [other, small]).kept.all()
         assert np.isfinite(scaled(small, scale_of(real, [other, small]))).all()
-    assert not scale_of(real, [other, np.full((3, 5), np.nan)]).kept.any()
+
+
+def test_a_set_without_most_measures_is_not_compared_and_takes_none_from_others():
+    real, other = drawn(0, 10), drawn(1, 8)
+    silent, partly = np.full((2, 9, 5), np.nan)
+    silent[:, 0] = 0.0
+    partly[:, 1:] = drawn(2, 9, 4)  # one of five is less than a third
+    assert why_none(real, other) == why_none(real, partly) == ""
+    assert why_none(real, silent).startswith("4 of the reference's 5 measures are undefined")
+    assert why_none(real, real[:2]) == "fewer than three pieces"
+    assert why_none(real[:2], real) == "fewer than three pieces in the reference"
+    assert scale_of(real, [other, silent]).kept.all()
+    assert scale_of(real, [other, silent, partly]).kept.tolist() == [False, *[True] * 4]
 
 
 def test_a_piece_that_lacks_a_measure_has_the_mean_of_its_set():

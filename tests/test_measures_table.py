@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neuralmusic.comparison_frames import FARNESS, read_frames
+from neuralmusic.comparison_frames import DISTANCE, read_frames
 from neuralmusic.files import InputError
 from neuralmusic.measures.registry import MEASURES
 from neuralmusic.measures_table import DIFFERS, OF_STANDING
@@ -70,7 +70,7 @@ def test_marks_are_what_the_frames_say(results):
             if heading in shown:
                 cell = shown[heading][MODELS.index(name)]
                 assert (DIFFERS in cell) == (row["p_corrected"] < LEVEL)
-                scores = {n: found.of(n).loc[measure, FARNESS] for n in MODELS}
+                scores = {n: found.of(n).loc[measure, DISTANCE] for n in MODELS}
                 known = {n: score for n, score in scores.items() if np.isfinite(score)}
                 is_told_apart = len(set(known.values())) > 1
                 nearest = min(known.values(), default=None)
@@ -105,5 +105,5 @@ def test_what_cannot_be_measured_is_told(results, tmp_path):
 
 
 def test_without_a_ranking_it_is_said_what_to_run(tmp_path):
-    with pytest.raises(InputError, match="run the workflow"):
+    with pytest.raises(InputError, match="run the step that writes it again"):
         tabulate("measures", params(MODELS), tmp_path)

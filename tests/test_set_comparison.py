@@ -75,7 +75,7 @@ def test_another_set_moves_no_interval_of_this(found, real, made):
     for measure, row in alone.of("made").items():
         beside = found.of("made")[measure]
         assert row.overlap.interval() == pytest.approx(beside.overlap.interval(), nan_ok=True)
-        assert row.p == pytest.approx(beside.p, nan_ok=True)
+        assert row.test.p == pytest.approx(beside.test.p, nan_ok=True)
 
 
 @pytest.mark.parametrize("name", ["reference", "half 0"])
@@ -91,7 +91,7 @@ def test_a_set_against_itself(real, name):
         if np.isfinite(row.difference.value):
             assert row.difference.value == 0.0
             assert row.difference.resamples.std() > 0
-            assert row.p == row.p_corrected == 1.0
+            assert row.test.p == row.test.p_corrected == 1.0
     first, ceiling = itself.standings
     assert (first.name, first.frechet.value, first.place) == (name, 0.0, 1)
     assert (ceiling.name, ceiling.place, ceiling.places) == ("real", None, None)
@@ -118,7 +118,7 @@ def test_the_row_of_the_reference_is_of_its_halves(found, real):
         assert row.overlap.value == pytest.approx(
             beside.of("second")[measure].overlap.value, nan_ok=True
         )
-        assert np.isnan([row.difference.value, row.p, row.p_corrected]).all()
+        assert np.isnan([row.difference.value, row.test.p, row.test.p_corrected]).all()
         assert row.pieces == (0 if measure in NEEDS_BARS else 12)
         if not MEASURES[measure].shape and measure not in NEEDS_BARS:
             assert row.mean.value == pytest.approx(real.values[measure].mean())
@@ -179,8 +179,8 @@ def test_pairs_are_antisymmetric(found, real, made, worse):
     for one, other in zip(found.pairs, swapped.pairs, strict=True):
         assert (one.measure, one.first, one.second) == (other.measure, other.second, other.first)
         assert one.difference.value == pytest.approx(-other.difference.value, nan_ok=True)
-        assert one.p == pytest.approx(other.p, nan_ok=True)
-        assert one.p_corrected == pytest.approx(other.p_corrected, nan_ok=True)
+        assert one.test.p == pytest.approx(other.test.p, nan_ok=True)
+        assert one.test.p_corrected == pytest.approx(other.test.p_corrected, nan_ok=True)
 
 
 def test_pairs_say_who_is_nearer(found):
@@ -188,7 +188,7 @@ def test_pairs_say_who_is_nearer(found):
     rows = {name: found.of(name) for name in ("worse", "made")}
     frechet = {of.name: of.frechet.value for of in found.standings}
     assert pairs[FRECHET].difference.value == pytest.approx(frechet["worse"] - frechet["made"])
-    assert pairs[FRECHET].p_corrected < 0.05
+    assert pairs[FRECHET].test.p_corrected < 0.05
     # A number by its difference, what is no number by its overlap
     high = {name: abs(of["highest_pitch"].difference.value) for name, of in rows.items()}
     assert pairs["highest_pitch"].difference.value == pytest.approx(high["worse"] - high["made"])
@@ -211,7 +211,7 @@ def test_runs_of_one_model_are_its_mean(real, made, worse):
     spread = np.var([of["highest_pitch"].difference.value for of in of_runs], ddof=1) / 2
     assert row["highest_pitch"].difference.seeds_variance == pytest.approx(spread)
     # Runs that differ as much as these leave nothing certain.
-    assert row["highest_pitch"].p > of_runs[1]["highest_pitch"].p
+    assert row["highest_pitch"].test.p > of_runs[1]["highest_pitch"].test.p
     assert runs.standings[0].frechet.value == pytest.approx(
         np.mean([of.standings[0].frechet.value for of in alone])
     )
@@ -243,7 +243,7 @@ def test_a_set_with_too_little_in_it_answers_with_a_reason(real, made, pieces, u
     rows = found.of("poor")
     for measure in undefined:
         assert "fewer than one piece of the set" in rows[measure].reason
-        assert np.isnan([rows[measure].overlap.value, rows[measure].p]).all()
+        assert np.isnan([rows[measure].overlap.value, rows[measure].test.p]).all()
         assert rows[measure].pieces == 0
     for row in rows.values():
         assert np.isfinite(row.overlap.value) or row.reason
@@ -262,7 +262,7 @@ def test_a_set_of_one_piece_has_values_and_no_interval(real, made):
     for measure, row in found.of("one").items():
         if measure not in NEEDS_BARS:
             assert 0 <= row.overlap.value < 1.0000001
-            assert np.isnan(row.overlap.interval()).all() and np.isnan(row.p)
+            assert np.isnan(row.overlap.interval()).all() and np.isnan(row.test.p)
     assert [of.name for of in found.standings] == ["made", "one", "real"]
     assert np.isnan(found.standings[1].frechet.value)
     assert np.isnan(found.standings[1].diversity.value)
@@ -285,6 +285,6 @@ def test_without_resamples_there_are_values_alone(real, made):
     found = compared(real, {"made": [made]}, resamples=0)
     row = found.of("made")["highest_pitch"]
     assert np.isfinite([row.mean.value, row.difference.value, row.overlap.value]).all()
-    assert np.isnan([row.p, *row.mean.interval()]).all()
+    assert np.isnan([row.test.p, *row.mean.interval()]).all()
     assert found.standings[0].place == 1 and found.standings[0].places is None
     assert isinstance(row.kl, Estimate) and len(row.kl.resamples) == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neuralmusic.estimate import Estimate
-from neuralmusic.significance import corrected, p_value
+from neuralmusic.significance import LEVEL, against_zero, corrected, p_value
 
 SPREAD_OF_ONE = np.tile([-1.0, 1.0], 50)
 
@@ -76,3 +76,29 @@ def test_of_pure_chance_little_is_found():
     generator = np.random.default_rng(0)
     found = [min(corrected(generator.uniform(size=40))) < 0.05 for _ in range(400)]
     assert np.mean(found) < 0.05
+
+
+def test_intervals_exclude_0_where_differences_are_significant_and_there_alone():
+    generator = np.random.default_rng(0)
+    for spread in (0.0, 0.5, 1.5, 4.0, 20.0):
+        differences = [
+            Estimate(value, value + generator.normal(size=200), seeds_variance=of, seeds_freedom=2)
+            if of
+            else Estimate(value, value + generator.normal(size=200))
+            for value, of in zip(generator.normal(0, 1, 40) * spread, [0.0, 0.3] * 20, strict=True)
+        ]
+        differences.append(Estimate(float("nan"), np.full(200, np.nan)))
+        found = against_zero(differences)
+        assert [of.p for of in found] == pytest.approx(
+            [p_value(of) for of in differences], nan_ok=True
+        )
+        for of in found[:-1]:
+            low, high = of.interval
+            assert low < high
+            assert (low > 0 or high < 0) == of.is_significant == (of.p_corrected < LEVEL)
+        assert np.isnan([found[-1].p, *found[-1].interval]).all()
+        assert not found[-1].is_significant
+    assert against_zero([]) == []
+    certain = against_zero([Estimate(2.0, np.full(9, 2.0)), Estimate(0.0, np.zeros(9))])
+    assert [of.interval for of in certain] == [(2.0, 2.0), (0.0, 0.0)]
+    assert [of.is_significant for of in certain] == [True, False]

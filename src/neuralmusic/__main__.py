@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import sys
@@ -29,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     # each, so that results do not depend on the machine's cores and jobs do not fight for them.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    for stream in (sys.stdout, sys.stderr):  # a name may hold what the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         VERBS[options.verb](options)
     except (InputError, OSError) as error:
@@ -173,7 +177,7 @@ def _add_compare(verbs: Any) -> None:
     sub.add_argument("--pedal", action="store_true", help="the sustain pedal lengthens notes")
     sub.add_argument("--seconds", type=float, help="cut every piece to so many seconds")
     sub.add_argument("--seed", type=int, default=2021, help="of the resamples (default: 2021)")
-    sub.add_argument("--resamples", type=int, default=1000, help="default: 1000")
+    sub.add_argument("--resamples", type=int, default=1000, help="20 or more (default: 1000)")
     sub.add_argument("--workers", type=int, default=os.cpu_count(), help="processes at once")
 
 

@@ -4,9 +4,12 @@
     ranking.csv    one row a set, the nearest to the reference first, the reference's halves last
     pairs.csv      one row a measure and two sets: which is farther from the reference
     rejected.csv   files that could not be read
+    silent.csv     pieces without a note, which count as such
     about.json     what was compared with what
 
-Intervals are of 95 %, over pieces and, where a set has several runs, over these.
+Intervals are of 95 %, over pieces and, where a set has several runs, over these. Those of
+differences, from the reference and between sets, are corrected for their number, as the p values
+are: they exclude 0 where p_corrected is below 0.05, and there alone.
 """
 
 from __future__ import annotations
@@ -22,11 +25,11 @@ import pandas as pd
 from neuralmusic.estimate import Estimate
 from neuralmusic.files import to_json, write_csv, write_text
 from neuralmusic.measures.registry import MEASURES
-from neuralmusic.piece_sets import COPIED
-from neuralmusic.set_comparison import FRECHET, Row, SetComparison, farness
+from neuralmusic.piece_sets import COPIED, PieceSet
+from neuralmusic.set_comparison import FRECHET, Row, SetComparison, distance_of
 from neuralmusic.stored import read_csv, read_json, reading
 
-FARNESS = "farness"  # how far a set is from the reference by a measure: see `farness`
+DISTANCE = "distance"  # how far a set is from the reference by a measure: see `distance_of`
 COPIED_HEADINGS = {
     "longest_copied_notes": "copied, notes",
     "longest_copied_rhythm_notes": "copied with rhythm, notes",
@@ -55,6 +58,7 @@ class Frames:
     ranking: pd.DataFrame
     pairs: pd.DataFrame
     rejected: pd.DataFrame
+    silent: pd.DataFrame
 
     @property
     def names(self) -> list[str]:
@@ -102,11 +106,11 @@ def read_frames(folder: Path) -> Frames:
 
 def as_json(frames: Frames) -> dict[str, Any]:
     """The same as one value for a JSON file, with null where something is undefined."""
-    told = {
+    tables = {
         name: json.loads(getattr(frames, name).to_json(orient="records", double_precision=10))
         for name in FRAMES
     }
-    return _about(frames) | {"sets": frames.names} | told
+    return _about(frames) | {"sets": frames.names} | tables
 
 
 def _about(frames: Frames) -> dict[str, Any]:
@@ -118,7 +122,7 @@ def _about(frames: Frames) -> dict[str, Any]:
     }
 
 
-def _told(name: str, estimate: Estimate) -> dict[str, float]:
+def _columns(name: str, estimate: Estimate) -> dict[str, float]:
     """An estimate in columns."""
     low, high = estimate.whole_interval()
     return {name: estimate.value, f"{name}_ci_low": low, f"{name}_ci_high": high}
@@ -138,9 +142,15 @@ def _record(row: Row) -> dict[str, Any]:
         "kl_nats": row.kl,
     }
     for name, estimate in parts.items():
-        record |= _told(name, estimate)
-    record[FARNESS] = farness(row).value
-    return record | {"p": row.p, "p_corrected": row.p_corrected, "remark": row.reason}
+        record |= _columns(name, estimate)
+    record[DISTANCE] = distance_of(row).value
+    low, high = row.test.interval
+    record |= {"difference_sd_ci_low": low, "difference_sd_ci_high": high}
+    return record | {
+        "p": row.test.p,
+        "p_corrected": row.test.p_corrected,
+        "remark": row.reason,
+    }
 
 
 def ranking_frame(found: SetComparison) -> pd.DataFrame:
@@ -149,28 +159,42 @@ def ranking_frame(found: SetComparison) -> pd.DataFrame:
     for standing in found.standings:
         low, high = standing.places or (None, None)
         row: dict[str, Any] = {"set": standing.name, "place": standing.place}
-        row |= {"place_ci_low": low, "place_ci_high": high}
-        row |= _told(FRECHET, standing.frechet) | _told("diversity_sd", standing.diversity)
-        rows.append(row)
-    whole = ["place", "place_ci_low", "place_ci_high"]
-    return pd.DataFrame(rows).astype(dict.fromkeys(whole, "Int64"))
+        row |= {"best_place": low, "worst_place": high}
+        row |= _columns(FRECHET, standing.frechet) | _columns("diversity_sd", standing.diversity)
+        rows.append(row | {"remark": standing.reason})
+    frame = pd.DataFrame(rows)
+    for column in (
+        "place",
+        "best_place",
+        "worst_place",
+    ):  # whole numbers, some of which are missing
+        frame[column] = pd.array(frame[column].tolist(), "Int64")
+    return frame
 
 
 def pairs_frame(found: SetComparison) -> pd.DataFrame:
-    """One row a measure and two sets: by how much the first is farther from the reference."""
+    """One row a measure and two sets: how much farther from the reference the first is."""
     rows = []
     for pair in found.pairs:
-        low, high = pair.difference.whole_interval()
-        row = [pair.measure, pair.first, pair.second, pair.difference.value, low, high]
-        rows.append([*row, pair.p, pair.p_corrected])
-    columns = ["measure", "first", "second", "farther_by", "ci_low", "ci_high", "p", "p_corrected"]
+        row = [pair.measure, pair.first, pair.second, pair.difference.value, *pair.test.interval]
+        rows.append([*row, pair.test.p, pair.test.p_corrected])
+    columns = ["measure", "first", "second", "difference", "ci_low", "ci_high", "p", "p_corrected"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def rejected_frame(found: SetComparison) -> pd.DataFrame:
     """Every file that could not be read, and why."""
+    return _files(found, lambda of: of.rejected)
+
+
+def silent_frame(found: SetComparison) -> pd.DataFrame:
+    """Every piece without a note, and why it has none."""
+    return _files(found, lambda of: of.silent)
+
+
+def _files(found: SetComparison, reasons: Callable[[PieceSet], Mapping[str, str]]) -> pd.DataFrame:
     every = [found.reference, *(run for runs in found.sets.values() for run in runs)]
-    rows = [(of.name, file, reason) for of in every for file, reason in sorted(of.rejected.items())]
+    rows = [(of.name, file, why) for of in every for file, why in sorted(reasons(of).items())]
     return pd.DataFrame(rows, columns=["set", "file", "reason"])
 
 
@@ -179,4 +203,5 @@ FRAMES: dict[str, Callable[[SetComparison], pd.DataFrame]] = {
     "ranking": ranking_frame,
     "pairs": pairs_frame,
     "rejected": rejected_frame,
+    "silent": silent_frame,
 }

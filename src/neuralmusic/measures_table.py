@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from neuralmusic.compare import FLOOR
-from neuralmusic.comparison_frames import FARNESS, Frames, decimals, heading, read_frames
+from neuralmusic.comparison_frames import DISTANCE, Frames, decimals, heading, read_frames
 from neuralmusic.set_comparison import FRECHET
 from neuralmusic.significance import LEVEL
 from neuralmusic.table_text import (
@@ -80,7 +80,7 @@ def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
             f"{_cell(row, column, places)} {DIFFERS * bool(row['p_corrected'] < LEVEL)}".strip()
             for row in own.values()
         ]
-        scores = {name: own[name][FARNESS] for name in found.names}
+        scores = {name: own[name][DISTANCE] for name in found.names}
         title = heading(measure) if is_number else f"{heading(measure)}, overlap"
         rows.append([title, *_marked(cells, scores, found, measure)])
     floor = f" Floor: `{FLOOR}`." if FLOOR in found.names else ""
@@ -120,8 +120,8 @@ def _not_beating(found: Frames) -> list[str] | None:
         return None
     of = found.pairs[(found.pairs["measure"] == FRECHET) & (found.pairs["p_corrected"] < LEVEL)]
     beaten_by = {
-        *of.loc[(of["second"] == FLOOR) & (of["farther_by"] < 0), "first"],
-        *of.loc[(of["first"] == FLOOR) & (of["farther_by"] > 0), "second"],
+        *of.loc[(of["second"] == FLOOR) & (of["difference"] < 0), "first"],
+        *of.loc[(of["first"] == FLOOR) & (of["difference"] > 0), "second"],
     }
     return [name for name in found.names if name != FLOOR and name not in beaten_by]
 

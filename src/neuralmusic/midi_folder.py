@@ -11,6 +11,7 @@ from pathlib import Path
 
 from neuralmusic.datasets.brought import is_midi
 from neuralmusic.files import InputError
+from neuralmusic.folders import files_below
 from neuralmusic.midi_bytes import MAX_FILE_BYTES
 from neuralmusic.seeds import order_by_hash
 
@@ -21,6 +22,7 @@ WHAT_TO_DO = "Set it to a folder that holds the .mid or .midi files of the syste
 def files_of(path: str, pieces: int, seed: int) -> list[Path]:
     """The MIDI files below a folder, sorted by path: all, or of more than `pieces` a draw of these.
 
+    Symbolic links are followed, see `files_below`.
     Raises InputError where it is no folder that can be read, or holds no MIDI file.
     """
     folder = Path(path).expanduser()
@@ -29,7 +31,7 @@ def files_of(path: str, pieces: int, seed: int) -> list[Path]:
             what = "is no folder" if folder.exists() else "does not exist"
             raise InputError(f"{path!r} {what}. {WHAT_TO_DO}")
         next(folder.iterdir(), None)  # which tells whether it can be read
-        found = sorted(file for file in folder.rglob("*") if is_midi(file.name) and file.is_file())
+        found = files_below(folder, is_midi).files
     except OSError as error:
         raise InputError(f"{path!r} cannot be read: {error.strerror}. {WHAT_TO_DO}") from error
     if not found:

@@ -44,9 +44,7 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
             file, reason = next(iter(found.rejected.items()))
             raise InputError(f"{folder / run / file}: {reason}; delete {folder / run}, run again")
         long_enough = [
-            at
-            for at, piece in enumerate(found.pieces)
-            if piece.length_seconds >= own["min_seconds"]
+            at for at, length in enumerate(found.length_seconds) if length >= own["min_seconds"]
         ]
         return with_originality(found.select(long_enough), learned)
 

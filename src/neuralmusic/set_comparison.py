@@ -10,9 +10,9 @@ estimates are then means over them. Axes: B resamples, N pieces.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -24,20 +24,28 @@ from neuralmusic.estimate import (
     mean_over_pieces,
     over_runs,
     ratio,
-    resample_weights,
+    resample_counts,
 )
-from neuralmusic.measures.densities import Overlap, overlaps, same_pieces
-from neuralmusic.measures.distances import pairwise_distances
-from neuralmusic.measures.frechet import Scale, frechet_distance, scale_of, scaled
+from neuralmusic.measures.densities import Overlap
+from neuralmusic.measures.frechet import (
+    Scale,
+    frechet_distance,
+    lacks_most,
+    scale_of,
+    scaled,
+    why_none,
+)
+from neuralmusic.measures.pairs import Pairs
 from neuralmusic.measures.registry import MEASURES
 from neuralmusic.piece_sets import COPIED, PieceSet
 from neuralmusic.seeds import order_by_hash
-from neuralmusic.significance import LEVEL, corrected, p_value
+from neuralmusic.set_overlaps import Drawn, overlaps_of
+from neuralmusic.significance import NOT_TESTED, Tested, against_zero
 
 SEED, RESAMPLES = 2021, 1000
+LEAST_RESAMPLES = 20  # as in the workflow's schema: of fewer no interval of 95 % can be had
 FRECHET = "frechet_distance"  # where a row is of all measures at once
 NOTHING = float("nan")
-CHUNKS = 4  # of the measures of a set, each a job of a process
 
 
 @dataclass(frozen=True)
@@ -55,38 +63,37 @@ class Row:
     overlap: Estimate
     kl: Estimate
     pieces: int  # in which the measure is defined
-    p: float = NOTHING  # of no difference from the reference
-    p_corrected: float = NOTHING
+    test: Tested = NOT_TESTED  # of no difference from the reference
     reason: str = ""  # why something is undefined, or what is to be known of it
     densities: Overlap | None = None  # of the first run
 
     @property
     def is_significant(self) -> bool:
         """Whether the set differs from the reference in this measure."""
-        return self.p_corrected < LEVEL
+        return self.test.is_significant
 
 
 @dataclass(frozen=True)
 class Pair:
     """Which of two sets is nearer to the reference by one measure: negative is the first.
 
-    By the absolute `difference` of a number, 1 - `overlap` of another measure, and the Fréchet
-    distance.
+    `difference` is that of their distances from the reference, see `distance_of`.
     """
 
     measure: str
     first: str
     second: str
     difference: Estimate
-    p: float = NOTHING
-    p_corrected: float = NOTHING
+    test: Tested = NOT_TESTED  # of no difference
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A set's Fréchet distance, its place by it, and the places that 95 % of resamples give it.
+    """A set's Fréchet distance, its place by it, and the places that it may have.
 
-    The place is None of the ceiling, the reference's own halves, and without a distance.
+    `places` are from 1 and the number of sets that are significantly nearer to the last less the
+    number of those that are significantly farther. Both are None of the ceiling, the reference's
+    own halves, and without a distance, of which `reason` says why; `places` without an interval.
     """
 
     name: str
@@ -94,11 +101,15 @@ class Standing:
     place: int | None
     places: tuple[int, int] | None
     diversity: Estimate  # mean distance between two pieces, in standard deviations, of K measures
+    reason: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SetComparison:
-    """All that is known of some sets beside a reference."""
+    """All that is known of some sets beside a reference.
+
+    In a notebook it shows as who is nearest; `table` gives all numbers.
+    """
 
     reference: PieceSet
     sets: Mapping[str, Sequence[PieceSet]]  # of every name its runs
@@ -112,13 +123,30 @@ class SetComparison:
         """The rows of a set by measure."""
         return {row.measure: row for row in self.rows if row.name == name}
 
+    def test(self, measure: str, first: str, second: str) -> Tested:
+        """Whether two sets are differently far from the reference by a measure, in any order."""
+        either = {(first, second), (second, first)}
+        of = (p for p in self.pairs if p.measure == measure and (p.first, p.second) in either)
+        return next(of).test
 
-@dataclass(frozen=True)
-class _Drawn:
-    """A set with its resamples (B, N)."""
+    def table(self, name: str = "ranking") -> Any:
+        """A data frame of pandas: ranking (a row a set), measures, pairs, rejected or silent.
 
-    pieces: PieceSet
-    weights: np.ndarray
+        See `comparison_frames` for what they hold.
+        """
+        from neuralmusic.comparison_frames import FRAMES  # which is made of this
+
+        return FRAMES[name](self)
+
+    def __repr__(self) -> str:
+        from neuralmusic.set_comparison_text import summary
+
+        return summary(self)
+
+    def _repr_html_(self) -> str:
+        from neuralmusic.set_comparison_text import summary_html
+
+        return summary_html(self)
 
 
 def compare_sets(
@@ -162,29 +190,52 @@ def _compared(
     against = {name: [(real, run) for run in of] for name, of in runs.items()}
     against = {reference.name: [(halves[0], halves[1])], **against}
     every_pair = [pair for pairs in against.values() for pair in pairs]
-    found = iter(_overlaps(every_pair, measures, workers))
+    found = iter(overlaps_of(every_pair, measures, workers, seed))
     by_name = {name: [next(found) for _ in pairs] for name, pairs in against.items()}
     rows = [
         _row(name, measure, real, runs.get(name), [of[measure] for of in by_name[name]])
         for name in against
         for measure in measures
     ]
-    rows = _with_p(rows)
-    others = [numbers_of(run.pieces) for of in runs.values() for run in of]
-    scale = scale_of(numbers_of(reference), others)
-    by_frechet = {name: _frechet(pairs, scale) for name, pairs in against.items()}
-    diversity = {
-        name: _diversity(of, scale) for name, of in {reference.name: [real], **runs}.items()
+    rows = [
+        replace(row, test=of)
+        for row, of in zip(rows, against_zero(_differences(rows)), strict=True)
+    ]
+    numbers = numbers_of(reference)
+    others = {name: [numbers_of(run.pieces) for run in of] for name, of in runs.items()}
+    scale = scale_of(numbers, [of for of_name in others.values() for of in of_name])
+    reasons = {
+        name: next(filter(None, (why_none(numbers, of) for of in of_name)), "")
+        for name, of_name in others.items()
     }
+    by_frechet = {
+        name: _undefined(resamples) if reasons.get(name) else _frechet(pairs, scale)
+        for name, pairs in against.items()
+    }
+    diversity = {
+        name: _undefined(resamples)
+        if any(lacks_most(numbers, of) for of in others.get(name, []))
+        else _diversity(of_name, scale, seed)
+        for name, of_name in {reference.name: [real], **runs}.items()
+    }
+    pairs = _pairs(rows, by_frechet, list(sets))
     return SetComparison(
         reference=reference,
         sets=sets,
         rows=rows,
-        standings=_standings(by_frechet, diversity, reference.name),
-        pairs=_pairs(rows, by_frechet, list(sets)),
+        standings=_standings(by_frechet, diversity, reasons, pairs, reference.name),
+        pairs=pairs,
         in_frechet=[n for n, is_kept in zip(_numbers(), scale.kept, strict=True) if is_kept],
         resamples=resamples,
     )
+
+
+def _undefined(resamples: int) -> Estimate:
+    return Estimate(NOTHING, np.full(resamples, np.nan), NOT_NEGATIVE)
+
+
+def _differences(of: Sequence[Row] | Sequence[Pair]) -> list[Estimate]:
+    return [each.difference for each in of]
 
 
 def halves_of(pieces: PieceSet) -> tuple[PieceSet, PieceSet]:
@@ -194,45 +245,22 @@ def halves_of(pieces: PieceSet) -> tuple[PieceSet, PieceSet]:
     return pieces.select(sorted(order[:middle])), pieces.select(sorted(order[middle:]))
 
 
-def _drawn(pieces: PieceSet, seed: int, label: str, resamples: int) -> _Drawn:
-    return _Drawn(pieces, resample_weights(seed, f"sets/{label}", len(pieces), resamples))
-
-
-def _overlaps(
-    against: Sequence[tuple[_Drawn, _Drawn]], measures: Sequence[str], workers: int
-) -> list[dict[str, Overlap]]:
-    """Of each pair of sets the overlap by every measure, in several processes."""
-    jobs = [
-        (
-            {name: first.pieces.values[name] for name in measures[at::CHUNKS]},
-            {name: second.pieces.values[name] for name in measures[at::CHUNKS]},
-            first.weights,
-            second.weights,
-            same_pieces(first.pieces.digests, second.pieces.digests),
-        )
-        for first, second in against
-        for at in range(CHUNKS)
-    ]
-    if workers == 1:
-        found = [overlaps(*job) for job in jobs]
-    else:
-        # Not threads: counting distances holds Python's lock.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            found = list(pool.map(overlaps, *zip(*jobs, strict=True)))
-    by_pair = [found[at : at + CHUNKS] for at in range(0, len(found), CHUNKS)]
-    return [{name: of for part in parts for name, of in part.items()} for parts in by_pair]
+def _drawn(pieces: PieceSet, seed: int, label: str, resamples: int) -> Drawn:
+    return Drawn(pieces, resample_counts(seed, f"sets/{label}", len(pieces), resamples))
 
 
 def _row(
     name: str,
     measure: str,
-    real: _Drawn,
-    runs: Sequence[_Drawn] | None,
+    real: Drawn,
+    runs: Sequence[Drawn] | None,
     found: Sequence[Overlap],
 ) -> Row:
     """One measure of one set over its runs; of the reference, without any, of all its pieces."""
     of_reference = real.pieces.values[measure]
     reason = next((of.reason for of in found if of.reason), "")
+    if not found[0].grid.size and measure in MEASURES and MEASURES[measure].needs_bars:
+        reason += "; it needs bars, which scores read with --time beats have"
     mean = difference = Estimate(NOTHING, np.full(len(real.weights), np.nan))
     if of_reference.ndim == 1:
         mean = over_runs([_mean(of, measure) for of in runs or [real]])
@@ -240,7 +268,11 @@ def _row(
         if runs and spread > 0:
             difference = (mean - _mean(real, measure)) * (1 / spread)
         elif runs and not reason and np.isfinite(mean.value):
-            reason = "the same in every piece of the reference, and not here: in no distance"
+            reason = (
+                "the same in every piece of the reference and not here, so that no deviation of its"
+                " pieces measures the difference: compare the means; the Fréchet distance is"
+                " without it"
+            )
     defined = [_is_defined(of.pieces.values[measure]) for of in runs or [real]]
     return Row(
         measure=measure,
@@ -255,7 +287,7 @@ def _row(
     )
 
 
-def _mean(of: _Drawn, measure: str) -> Estimate:
+def _mean(of: Drawn, measure: str) -> Estimate:
     limits = MEASURES[measure].limits if measure in MEASURES else NOT_NEGATIVE
     return mean_over_pieces(of.pieces.values[measure], of.weights, limits)
 
@@ -272,14 +304,6 @@ def _is_defined(values: np.ndarray) -> np.ndarray:
     return np.isfinite(values) if values.ndim == 1 else np.isfinite(values).all(axis=1)
 
 
-def _with_p(rows: Sequence[Row]) -> list[Row]:
-    p = [p_value(row.difference) for row in rows]
-    return [
-        replace(row, p=of_row, p_corrected=right)
-        for row, of_row, right in zip(rows, p, corrected(p), strict=True)
-    ]
-
-
 def numbers_of(pieces: PieceSet) -> np.ndarray:
     """All measures of MEASURES that are numbers, (N, K)."""
     return np.stack([pieces.values[name] for name in _numbers()], axis=1)
@@ -289,7 +313,7 @@ def _numbers() -> list[str]:
     return [name for name, measure in MEASURES.items() if not measure.shape]
 
 
-def _frechet(against: Sequence[tuple[_Drawn, _Drawn]], scale: Scale) -> Estimate:
+def _frechet(against: Sequence[tuple[Drawn, Drawn]], scale: Scale) -> Estimate:
     """Over runs, the Fréchet distance of each to the set it is held against."""
     return over_runs(
         [
@@ -304,43 +328,65 @@ def _frechet(against: Sequence[tuple[_Drawn, _Drawn]], scale: Scale) -> Estimate
     )
 
 
-def _diversity(runs: Sequence[_Drawn], scale: Scale) -> Estimate:
+def _diversity(runs: Sequence[Drawn], scale: Scale, seed: int) -> Estimate:
     """Over runs, the mean distance between two pieces of a set: see `Standing`.
 
     Root of the mean square over the measures. Pairs of copies that resampling makes are left out,
-    as in `compare.intra_set_distance`.
+    as in `compare.intra_set_distance`. Of very many pieces the pairs are a draw: see `pairs`.
     """
     found = []
     for run in runs:
-        pieces = scaled(numbers_of(run.pieces), scale)
-        distances = pairwise_distances(pieces, pieces) / np.sqrt(max(1, pieces.shape[1]))
-        rows = np.vstack([np.ones(len(pieces)), run.weights])
-        pairs = rows.sum(axis=1) ** 2 - (rows**2).sum(axis=1)
-        means = ratio(((rows @ distances) * rows).sum(axis=1), pairs)
+        means = _mean_distances(scaled(numbers_of(run.pieces), scale), run.weights, seed)
         found.append(Estimate(float(means[0]), means[1:], NOT_NEGATIVE))
     return over_runs(found)
 
 
+def _mean_distances(pieces: np.ndarray, weights: np.ndarray, seed: int) -> np.ndarray:
+    """The mean distance between two pieces (N, K), in the set and in every resample (B + 1,)."""
+    pairs = Pairs.of(len(pieces), len(pieces), True, seed)
+    distances = pairs.distances(pieces, pieces) / np.sqrt(max(1, pieces.shape[1]))
+    if not pairs.is_draw:
+        rows = np.vstack([np.ones(len(pieces)), weights])
+        counts = rows.sum(axis=1) ** 2 - (rows**2).sum(axis=1)
+        return ratio(((rows @ distances) * rows).sum(axis=1), counts)
+    sums, counts = np.empty((2, len(weights) + 1))
+    times = np.empty(pairs.shape)
+    for at, row in enumerate(chain([np.ones(len(pieces))], weights)):
+        row = row.astype(np.float64)
+        pairs.counts(row, row, times)
+        sums[at], counts[at] = np.vdot(times, distances), times.sum()
+    return ratio(sums, counts)
+
+
 def _standings(
-    by_frechet: Mapping[str, Estimate], diversity: Mapping[str, Estimate], reference: str
+    by_frechet: Mapping[str, Estimate],
+    diversity: Mapping[str, Estimate],
+    reasons: Mapping[str, str],
+    pairs: Sequence[Pair],
+    reference: str,
 ) -> list[Standing]:
     names = [name for name in by_frechet if name != reference]
     ranked = [name for name in names if np.isfinite(by_frechet[name].value)]
     ranked.sort(key=lambda name: by_frechet[name].value)
+    told_apart = {
+        frozenset((pair.first, pair.second))
+        for pair in pairs
+        if pair.measure == FRECHET and pair.test.is_significant
+    }
     found = []
-    if ranked:
-        drawn = np.stack([by_frechet[name].resamples for name in ranked])
-        whole = np.isfinite(drawn).all(axis=0)
-        places = drawn[:, whole].argsort(axis=0).argsort(axis=0) + 1
-        has_places = whole.any() and 2 * whole.sum() >= len(whole)
-        for at, name in enumerate(ranked):
-            spread = None
-            if has_places:
-                low, high = np.quantile(places[at], (0.025, 0.975), method="nearest")
-                spread = (min(int(low), at + 1), max(int(high), at + 1))
-            found.append(Standing(name, by_frechet[name], at + 1, spread, diversity[name]))
+    for at, name in enumerate(ranked):
+        is_apart = [frozenset((name, other)) in told_apart for other in ranked]
+        places = 1 + sum(is_apart[:at]), len(ranked) - sum(is_apart[at:])
+        has_interval = np.isfinite(by_frechet[name].interval()[0])
+        found.append(
+            Standing(
+                name, by_frechet[name], at + 1, places if has_interval else None, diversity[name]
+            )
+        )
     for name in (*(n for n in names if n not in ranked), reference):
-        found.append(Standing(name, by_frechet[name], None, None, diversity[name]))
+        found.append(
+            Standing(name, by_frechet[name], None, None, diversity[name], reasons.get(name, ""))
+        )
     return found
 
 
@@ -351,22 +397,22 @@ def _pairs(
     scores: dict[str, dict[str, Estimate]] = {FRECHET: {n: by_frechet[n] for n in names}}
     for row in rows:
         if row.name in names:
-            scores.setdefault(row.measure, {})[row.name] = farness(row)
+            scores.setdefault(row.measure, {})[row.name] = distance_of(row)
     pairs = [
         Pair(measure, first, second, of[first] - of[second])
         for measure, of in scores.items()
         for at, first in enumerate(names)
         for second in names[at + 1 :]
     ]
-    p = [p_value(pair.difference) for pair in pairs]
-    return [
-        replace(pair, p=of_pair, p_corrected=right)
-        for pair, of_pair, right in zip(pairs, p, corrected(p), strict=True)
-    ]
+    tests = against_zero(_differences(pairs))
+    return [replace(pair, test=of) for pair, of in zip(pairs, tests, strict=True)]
 
 
-def farness(row: Row) -> Estimate:
-    """How far a set is from the reference by a measure, less being nearer: see `Pair`."""
+def distance_of(row: Row) -> Estimate:
+    """How far a set is from the reference by a measure, less being nearer.
+
+    The absolute `difference` of a number, 1 - `overlap` of another measure.
+    """
     if np.isfinite(row.difference.value):
         return abs(row.difference)
     flipped = replace(row.overlap, value=1 - row.overlap.value, limits=SHARE)

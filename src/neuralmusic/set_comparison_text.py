@@ -3,36 +3,148 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 
 from neuralmusic.comparison_frames import decimals, heading, rejected_frame
 from neuralmusic.estimate import Estimate
 from neuralmusic.listing import aligned
+from neuralmusic.measures.registry import MEASURES
 from neuralmusic.piece_sets import PieceSet
 from neuralmusic.rejected import by_kind
-from neuralmusic.set_comparison import SetComparison
+from neuralmusic.set_comparison import FRECHET, SetComparison
 from neuralmusic.significance import LEVEL
 
 SIGNIFICANT = "*"
 EVEN_LENGTHS = 1.25  # how many times as long pieces may be without a warning
 
 
-def as_terminal(found: SetComparison) -> str:
+def as_terminal(found: SetComparison, warnings: Sequence[str] = ()) -> str:
     """The comparison in words and aligned columns."""
-    reference = found.reference
-    parts = [_sizes(found), _lengths(found), _ranking(found)]
+    reference = found.reference.name
+    parts = [verdict(found), _sizes(found), *warnings, _silent(found), _lengths(found)]
+    parts += [_ranking(found), _not_ranked(found)]
     for name in found.sets:
         parts.append(_measures(found, name))
     parts.append(
-        f"{SIGNIFICANT}: differs from {reference.name} (p below {LEVEL:g}, corrected for all"
-        " measures and sets after Benjamini and Yekutieli). Difference: of the means, in standard"
-        f" deviations of the pieces of {reference.name}. Overlap and KL: of the distances within"
-        f" {reference.name} and between both sets; overlap 1 and KL 0 are best. In brackets: 95 %"
-        f" intervals from {found.resamples} resamples of pieces."
+        f"{SIGNIFICANT}: differs from {reference}. Difference: of the means, in standard deviations"
+        f" of the pieces of {reference}. Overlap and KL: of the distances within {reference} and"
+        " between both sets; overlap 1 and KL 0 are best. In brackets: 95 % intervals from"
+        f" {found.resamples} resamples of pieces.\n"
+        f"One rule everywhere: a difference is certain where its p is below {LEVEL:g}, corrected"
+        " for all measures and sets after Benjamini and Yekutieli. The places that a set may have,"
+        f" {SIGNIFICANT}, and who is nearer follow from it."
     )
     parts += [_against_each_other(found), _undefined(found), _rejected(found)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def verdict(found: SetComparison) -> str:
+    """Who is nearest to the reference, and whether that is certain, in a sentence."""
+    reference = found.reference.name
+    ranked = [standing for standing in found.standings if standing.place is not None]
+    if not ranked:
+        return f"It cannot be said who is nearest to {reference}: {_reasons(found)}."
+    first, *others = ranked
+    if not others:
+        ceiling = found.standings[-1].frechet
+        beside = f", {plain(ceiling.value, 2)} of its halves" if np.isfinite(ceiling.value) else ""
+        of = [row for row in found.of(first.name).values() if np.isfinite(row.test.p)]
+        differs = sum(row.is_significant for row in of)
+        certain = (
+            f"it differs from {reference} with certainty in {differs} of {len(of)} measures"
+            if of
+            else "nothing is certain, since there are no intervals"
+        )
+        return (
+            f"{first.name} has a Fréchet distance of {plain(first.frechet.value, 2)} to"
+            f" {reference}{beside}; {certain}."
+        )
+    tests = {of.name: found.test(FRECHET, first.name, of.name) for of in others}
+    near = [name for name, test in tests.items() if not test.is_significant]
+    if not near:
+        largest = max(test.p_corrected for test in tests.values())
+        return (
+            f"{first.name} is nearest to {reference} by the Fréchet distance, and that is certain"
+            f" (p {_p(largest)})."
+        )
+    p = ", ".join(_p(tests[name].p_corrected) for name in near)
+    return (
+        f"{first.name} is nearest to {reference} by the Fréchet distance, but that is not certain:"
+        f" {_listed(near)} may be as near (p {p})."
+    )
+
+
+def _p(value: float) -> str:
+    """A corrected p as people read it."""
+    if not np.isfinite(value):
+        return "unknown"
+    return "below 0.001" if value < 0.001 else f"{value:.2g}" if value < LEVEL else f"{value:.2f}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _reasons(found: SetComparison) -> str:
+    """Why sets have no Fréchet distance."""
+    by_reason: dict[str, list[str]] = {}
+    for standing in found.standings[:-1]:
+        if standing.place is None:
+            reason = standing.reason or "no measure varies in the reference"
+            by_reason.setdefault(reason, []).append(standing.name)
+    return "; ".join(f"{_listed(of)}: {reason}" for reason, of in by_reason.items())
+
+
+def _not_ranked(found: SetComparison) -> str:
+    """Which sets have no Fréchet distance, and which measures it is without because of others."""
+    lines = []
+    if reasons := _reasons(found):
+        lines.append(f"Without a Fréchet distance, and no part of that of others: {reasons}.")
+    lost: dict[str, list[str]] = {}
+    for name in (of.name for of in found.standings if of.place is not None):
+        for measure, row in found.of(name).items():
+            is_number = measure in MEASURES and not MEASURES[measure].shape
+            if is_number and not row.pieces and found.of(found.reference.name)[measure].pieces:
+                lost.setdefault(heading(measure), []).append(name)
+    for measure, of in lost.items():
+        lines.append(f"The Fréchet distance is without {measure}: in no piece of {_listed(of)}.")
+    return "\n".join(lines)
+
+
+def _silent(found: SetComparison) -> str:
+    """Which sets have pieces without notes, and why these have none."""
+    lines = []
+    every = [(found.reference.name, [found.reference]), *found.sets.items()]
+    for name, runs in every:
+        silent = [item for run in runs for item in run.silent.items()]
+        if silent:
+            reasons = Counter(reason for _, reason in silent).most_common()
+            why = ", ".join(f"{count} {reason}" for reason, count in reasons)
+            lines.append(
+                f"{name}: {len(silent)} of {sum(map(len, runs))} pieces are silent ({why}), such as"
+                f" {silent[0][0]}. They count as pieces without notes; drums are not read."
+            )
+    return "\n".join(lines)
+
+
+def summary(found: SetComparison) -> str:
+    """The comparison in a sentence and a row a set, as Python shows it."""
+    more = 'table() is the ranking, table("measures") every measure as a data frame.'
+    return f"{verdict(found)}\n\n{_ranking(found)}\n\n{more}"
+
+
+def summary_html(found: SetComparison) -> str:
+    """The same as a notebook shows it."""
+    header, *rows = _ranking_rows(found)
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+    )
+    return f"<p>{escape(verdict(found))}</p><table><tr>{head}</tr>{body}</table>"
 
 
 def _sizes(found: SetComparison) -> str:
@@ -60,27 +172,35 @@ def _lengths(found: SetComparison) -> str:
 
 
 def _median_length(pieces: PieceSet) -> float:
-    return float(np.median([piece.length_seconds for piece in pieces.pieces] or [0.0]))
+    return float(np.median(pieces.length_seconds) if len(pieces) else 0.0)
 
 
 def _ranking(found: SetComparison) -> str:
-    rows = [("set", "place", "95 %", "Fréchet distance", "diversity")]
+    return (
+        f"Fréchet distance to {found.reference.name} over {len(found.in_frechet)} measures: less is"
+        " nearer. Diversity: mean distance between two pieces of a set.\n"
+        + aligned(_ranking_rows(found), (60, 6, 9, 30, 30))
+    )
+
+
+def _ranking_rows(found: SetComparison) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("set", "place", "may be", "Fréchet distance", "diversity")]
     for standing in found.standings:
         is_ceiling = standing.name == found.reference.name
         rows.append(
             (
                 f"{standing.name}, half against half" if is_ceiling else standing.name,
                 "" if standing.place is None else str(standing.place),
-                "" if standing.places is None else "{}-{}".format(*standing.places),
-                told(standing.frechet, 2),
-                told(standing.diversity, 2),
+                "" if standing.places is None else _span(*standing.places),
+                with_interval(standing.frechet, 2),
+                with_interval(standing.diversity, 2),
             )
         )
-    return (
-        f"Fréchet distance to {found.reference.name} over {len(found.in_frechet)} measures: less is"
-        " nearer. Diversity: mean distance between two pieces of a set.\n"
-        + aligned(rows, (60, 6, 9, 30, 30))
-    )
+    return rows
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}"
 
 
 def _measures(found: SetComparison, name: str) -> str:
@@ -94,10 +214,10 @@ def _measures(found: SetComparison, name: str) -> str:
             (
                 heading(measure),
                 plain(reference[measure].mean.value, places),
-                told(row.mean, places),
+                with_interval(row.mean, places),
                 f"{plain(row.difference.value, 2, sign=True)}{SIGNIFICANT * row.is_significant}",
-                told(row.overlap, 2),
-                told(row.kl, 3),
+                with_interval(row.overlap, 2),
+                with_interval(row.kl, 3),
             )
         )
     return aligned(rows, (34, 24, 34, 12, 24, 24))
@@ -113,13 +233,13 @@ def _against_each_other(found: SetComparison) -> str:
             counts: Counter[str] = Counter()
             for pair in found.pairs:
                 if (pair.first, pair.second) == (first, second):
-                    is_told = pair.p_corrected < LEVEL
-                    counts["nearer" if pair.difference.value < 0 else "farther"] += is_told
-                    counts["even"] += not is_told and bool(np.isfinite(pair.difference.value))
+                    is_apart = pair.test.is_significant
+                    counts["nearer" if pair.difference.value < 0 else "farther"] += is_apart
+                    counts["even"] += not is_apart and bool(np.isfinite(pair.difference.value))
             lines.append(
                 f"{first} is significantly nearer to {found.reference.name} than {second} by"
-                f" {counts['nearer']} measures, farther by {counts['farther']}, and not told from"
-                f" it by {counts['even']}."
+                f" {counts['nearer']} measures, farther by {counts['farther']}; by"
+                f" {counts['even']} neither is certain."
             )
     return "\n".join(lines)
 
@@ -131,7 +251,10 @@ def _undefined(found: SetComparison) -> str:
     for row in found.rows:
         if row.reason and row.name in names[1:]:
             by_reason.setdefault(f"{row.name}: {row.reason}", []).append(heading(row.measure))
-    return "\n".join(f"{reason}: {', '.join(of)}." for reason, of in by_reason.items())
+    lines = [f"{reason}: {', '.join(of)}." for reason, of in by_reason.items()]
+    if any("defined in fewer" in reason for reason in by_reason):
+        lines.append("When a measure is undefined: `neuralmusic measures NAME`, under range.")
+    return "\n".join(lines)
 
 
 def _rejected(found: SetComparison) -> str:
@@ -144,7 +267,7 @@ def _rejected(found: SetComparison) -> str:
     return "\n".join(lines)
 
 
-def told(estimate: Estimate, places: int) -> str:
+def with_interval(estimate: Estimate, places: int) -> str:
     """A number with its interval, nothing where it is undefined."""
     value = plain(estimate.value, places)
     low, high = estimate.interval()

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from neuralmusic.datasets.archive import extract, is_archive
 from neuralmusic.files import InputError
+from neuralmusic.folders import Found, files_below
 from neuralmusic.midi_bytes import MAX_FILE_BYTES
 from neuralmusic.safe_names import UnsafeName, printable, safe_name
 
@@ -45,7 +46,7 @@ def fingerprint(path: Path, wanted: Wanted) -> dict:
     Raises InputError where a folder has none.
     """
     hasher = hashlib.sha256()
-    for found in [path] if path.is_file() else _files(path, wanted):
+    for found in [path] if path.is_file() else _files(path, wanted).files:
         status = found.stat()
         name = printable(found.relative_to(path).as_posix())
         hasher.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
@@ -55,14 +56,17 @@ def fingerprint(path: Path, wanted: Wanted) -> dict:
 def bring(path: Path, folder: Path, wanted: Wanted) -> dict[str, str]:
     """Copies the wanted files of a folder or archive, with their relative names.
 
+    Symbolic links in a folder are followed, see `files_below`; those in an archive never are.
     Returns what could not be had, and why.
     Raises InputError where there is no such file, or where the archive is not whole.
     """
     if path.is_file():
         return extract(path, folder, wanted)
-    rejected: dict[str, str] = {}
-    files = _files(path, wanted)
-    for found in files:
+    below = _files(path, wanted)
+    rejected = {
+        printable(of.relative_to(path).as_posix()): why for of, why in below.unreadable.items()
+    }
+    for found in below.files:
         relative = found.relative_to(path).as_posix()
         if reason := _copy(found, folder, relative):
             rejected[printable(relative)] = reason
@@ -90,12 +94,12 @@ def _copy(found: Path, folder: Path, relative: str) -> str | None:
     return None
 
 
-def _files(path: Path, wanted: Wanted) -> list[Path]:
+def _files(path: Path, wanted: Wanted) -> Found:
     """The wanted files of a folder; raises InputError where there is none."""
-    files = sorted(p for p in path.rglob("*") if wanted(p.name) and p.is_file())
-    if not files:
+    found = files_below(path, wanted)
+    if not found.files:
         raise InputError(
             f"{path} holds none of the files that are looked for in it; set `path` in params.yaml"
             " to where they are"
         )
-    return files
+    return found

@@ -15,6 +15,8 @@ import numpy as np
 from neuralmusic.estimate import NOT_NEGATIVE, Estimate
 
 LEAST_PIECES = 3  # of which a covariance says anything
+MOST_LACKING = 1 / 3  # of the real pieces' measures, that a set may lack and be compared
+BLOCK = 8192  # pieces that are in memory at once with the products of their measures
 ROUNDING = 1e-9  # a distance less than this, relatively to the covariances, is none
 
 
@@ -34,11 +36,11 @@ def scale_of(real: np.ndarray, others: Sequence[np.ndarray]) -> Scale:
     """The scale of the measures (N, measures) of the real pieces, for sets to be compared with.
 
     Left out, for all sets alike, is what is undefined in all pieces of any set, and what is the
-    same in all real pieces and so has no deviation. A set that is too small to have a distance
+    same in all real pieces and so has no deviation. A set that has no distance (see `why_none`)
     takes no measure from the others.
     """
-    kept = np.ones(real.shape[1], bool)
-    for pieces in (real, *(of for of in others if len(of) >= LEAST_PIECES)):
+    kept = np.isfinite(real).any(axis=0)
+    for pieces in (of for of in others if not why_none(real, of)):
         kept &= np.isfinite(pieces).any(axis=0)
     mean, spread = np.zeros((2, real.shape[1]))
     mean[kept] = np.nanmean(real[:, kept], axis=0)
@@ -46,6 +48,33 @@ def scale_of(real: np.ndarray, others: Sequence[np.ndarray]) -> Scale:
     # What should be equal may differ by a rounding.
     kept &= spread > 1e-9 * np.maximum(1.0, np.abs(mean))
     return Scale(kept, mean[kept], spread[kept])
+
+
+def why_none(real: np.ndarray, other: np.ndarray) -> str:
+    """Why a set (M, measures) is not compared with real pieces (N, measures); empty where it is."""
+    if len(real) < LEAST_PIECES:
+        return "fewer than three pieces in the reference"
+    if len(other) < LEAST_PIECES:
+        return "fewer than three pieces"
+    has, lacking = _lacking(real, other)
+    if lacks_most(real, other):
+        return (
+            f"{lacking.sum()} of the reference's {has.sum()} measures are undefined in all of its"
+            " pieces"
+        )
+    return "" if has.any() else "no measure is defined in the reference"
+
+
+def lacks_most(real: np.ndarray, other: np.ndarray) -> bool:
+    """Whether a set lacks more than MOST_LACKING of the real pieces' measures in all its pieces."""
+    has, lacking = _lacking(real, other)
+    return bool(lacking.sum() > MOST_LACKING * has.sum())
+
+
+def _lacking(real: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which measures any real piece has, and which of these no other piece has."""
+    has = np.isfinite(real).any(axis=0)
+    return has, has & ~np.isfinite(other).any(axis=0)
 
 
 def scaled(pieces: np.ndarray, scale: Scale) -> np.ndarray:
@@ -94,11 +123,15 @@ def frechet_distance(
 
 def _moments(pieces: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means (B + 1, K) and shrunk covariances (B + 1, K, K), first of the set as it is."""
-    rows = np.vstack([np.ones(len(pieces)), weights]) / len(pieces)
-    measures = pieces.shape[1]
-    means = rows @ pieces
-    products = (pieces[:, :, None] * pieces[:, None, :]).reshape(len(pieces), -1)
-    covariances = (rows @ products).reshape(-1, measures, measures)
+    count, measures = pieces.shape
+    means = np.zeros((len(weights) + 1, measures))
+    squares = np.zeros((len(weights) + 1, measures**2))
+    for at in range(0, count, BLOCK):  # pieces, since their products are many numbers
+        of = pieces[at : at + BLOCK]
+        rows = np.vstack([np.ones(len(of)), weights[:, at : at + BLOCK]]) / count
+        means += rows @ of
+        squares += rows @ (of[:, :, None] * of[:, None, :]).reshape(len(of), -1)
+    covariances = squares.reshape(-1, measures, measures)
     covariances -= means[:, :, None] * means[:, None, :]
     shrinkage = shrinkage_of(pieces) if measures > 1 else 0.0
     level = np.trace(covariances, axis1=1, axis2=2) / measures

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from neuralmusic.compare import FLOOR
-from neuralmusic.comparison_frames import FARNESS, Frames, heading, read_frames
+from neuralmusic.comparison_frames import DISTANCE, Frames, heading, read_frames
 from neuralmusic.plots.run import DASHED, DOTTED, REMARK, Run, say
 from neuralmusic.set_comparison import FRECHET
 
@@ -92,9 +92,9 @@ def ranking(frames: Frames, colours: Mapping[str, str], title: str) -> Figure:
 
 
 def _place(standing: pd.Series) -> str:
-    """A set with the places that 95 % of the resamples give it."""
-    low, high = standing["place_ci_low"], standing["place_ci_high"]
-    if not np.isfinite(low):
+    """A set with the places that it may have."""
+    low, high = standing["best_place"], standing["worst_place"]
+    if pd.isna(low):
         return str(standing["set"])
     places = f"{low:.0f}" if low == high else f"{low:.0f}-{high:.0f}"
     return f"{standing['set']} (place {places})"
@@ -175,7 +175,7 @@ def agreement(frames: Frames, title: str) -> Figure:
     """
     scores = pd.DataFrame(
         {
-            measure: [frames.of(name).loc[measure, FARNESS] for name in frames.names]
+            measure: [frames.of(name).loc[measure, DISTANCE] for name in frames.names]
             for measure in frames.of(frames.reference).index
         }
     )
