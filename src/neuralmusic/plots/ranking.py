@@ -123,7 +123,8 @@ def _interval(
 def differences(frames: Frames, colours: Mapping[str, str], title: str) -> Figure:
     """One row a measure: how far each set's mean lies from the reference's, in its deviations.
 
-    Beyond `NEAR` the axis is logarithmic: some measures differ tenfold more than others.
+    Intervals are those by which differences are called significant. Beyond `NEAR` the axis is
+    logarithmic: some measures differ tenfold more than others.
     """
     by_set = {name: frames.of(name) for name in frames.names}
     measures = [
@@ -157,7 +158,8 @@ def differences(frames: Frames, colours: Mapping[str, str], title: str) -> Figur
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(
         f"mean less that of {frames.reference}, in standard deviations of its pieces:"
-        f" linear to {NEAR:g}, then logarithmic"
+        f" linear to {NEAR:g}, then logarithmic.\n"
+        "Intervals are corrected for their number: those without 0 are certain differences"
     )
     handles = [
         Line2D([], [], color=colours[name], marker="o", markeredgecolor="white", label=name)
