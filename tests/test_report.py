@@ -87,7 +87,7 @@ def whole(tmp_path_factory):
         write_whole(results, experiment=experiment, ranked=True)
         write_data(home / "data", dataset)
         folders = [home / "data" / kind / dataset for kind in ("raw", "notes", "splits")]
-        of_dataset = {"dataset": dataset, "time": "beats"}
+        of_dataset = {"dataset": dataset, "time": "beats", "representations": []}
         describe(of_dataset, *folders, results / "datasets" / dataset, workers=1)
     for name in TABLES:
         of = jobs.experiments_of(name, job())

@@ -11,6 +11,7 @@ import safetensors.numpy
 
 from neuralmusic.comparison_frames import frames_of, write_frames
 from neuralmusic.files import write_csv, write_text
+from neuralmusic.groups import GROUPS, NUMBERS, TEXTS
 from neuralmusic.jobs import ATTENTION
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList, save_notes
@@ -151,12 +152,16 @@ def write_data(data: Path, dataset: str) -> None:
     pieces = {f"{i}.mid": in_octaves(piece) for i, piece in enumerate(drawn(7, len(parts)))}
     split = pd.DataFrame({"piece": list(pieces), "split": parts})
     write_csv(data / "splits" / dataset / "split.csv", split)
+    groups = pd.DataFrame(columns=[*TEXTS, *NUMBERS])
+    write_csv(data / "splits" / dataset / GROUPS, groups)
     save_notes(data / "notes" / dataset / "notes.npz", pieces)
     raw = data / "raw" / dataset
     write_text(raw / "f.mid", "no music")
     for name in list(pieces)[:2]:
         write_midi(raw / name, pieces[name])
-    manifest = pd.DataFrame({"file": ["f.mid", *list(pieces)[:2]]})
+    files = ["f.mid", *list(pieces)[:2]]
+    sizes = [(raw / file).stat().st_size for file in files]
+    manifest = pd.DataFrame({"file": files, "bytes": sizes, "sha256": ""})
     write_csv(raw / "manifest.csv", manifest)
 
 
