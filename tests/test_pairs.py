@@ -8,7 +8,7 @@ from neuralmusic.estimate import resample_counts, resample_weights
 from neuralmusic.measures import pairs
 from neuralmusic.measures.densities import overlap
 from neuralmusic.measures.pairs import Pairs
-from neuralmusic.set_comparison import _mean_distances
+from neuralmusic.set_distances import mean_distances
 
 
 def placed(found):
@@ -70,9 +70,9 @@ def test_a_draw_says_what_all_pairs_do_with_a_wider_interval(monkeypatch):
 def test_the_diversity_of_a_draw_is_that_of_all(monkeypatch):
     pieces = np.random.default_rng(0).normal(size=(300, 6))
     weights = resample_counts(1, "a", 300, 50)
-    whole = _mean_distances(pieces, weights, 1)
+    whole = mean_distances(pieces, weights, 1)
     monkeypatch.setattr(pairs, "MOST_PAIRS", 9000)
-    drawn = _mean_distances(pieces, weights, 1)
+    drawn = mean_distances(pieces, weights, 1)
     assert drawn[0] == pytest.approx(whole[0], rel=0.01)
     assert drawn[1:].std() == pytest.approx(whole[1:].std(), rel=0.5)
 

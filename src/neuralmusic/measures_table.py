@@ -99,7 +99,7 @@ def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
         footnotes=[
             f"In brackets: 95 % intervals from {found.resamples} resamples of pieces, and over"
             " seeds where a model has several. Bold: the nearest to the real pieces, if any"
-            f" is. {TIE}: not told from the nearest. {DIFFERS}: differs from the real pieces. Both"
+            f" is. {TIE}: not significantly farther. {DIFFERS}: differs from the real pieces. Both"
             f" by p values below {LEVEL:g}, corrected for the number of comparisons of the"
             " experiment (Benjamini and Yekutieli).",
             f"`{found.reference}`: the mean of all real pieces; its overlap and Fréchet distance"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,22 +22,18 @@ from neuralmusic.estimate import (
     Estimate,
     mean_over_pieces,
     over_runs,
-    ratio,
     resample_counts,
 )
 from neuralmusic.measures.densities import Overlap
 from neuralmusic.measures.frechet import (
-    Scale,
-    frechet_distance,
     lacks_most,
     scale_of,
-    scaled,
     why_none,
 )
-from neuralmusic.measures.pairs import Pairs
 from neuralmusic.measures.registry import MEASURES
 from neuralmusic.piece_sets import COPIED, PieceSet
 from neuralmusic.seeds import order_by_hash
+from neuralmusic.set_distances import diversity, frechet, number_names, numbers_of
 from neuralmusic.set_overlaps import Drawn, overlaps_of
 from neuralmusic.significance import NOT_TESTED, Tested, against_zero
 
@@ -209,13 +204,13 @@ def _compared(
         for name, of_name in others.items()
     }
     by_frechet = {
-        name: _undefined(resamples) if reasons.get(name) else _frechet(pairs, scale)
+        name: _undefined(resamples) if reasons.get(name) else frechet(pairs, scale)
         for name, pairs in against.items()
     }
-    diversity = {
+    by_diversity = {
         name: _undefined(resamples)
         if any(lacks_most(numbers, of) for of in others.get(name, []))
-        else _diversity(of_name, scale, seed)
+        else diversity(of_name, scale, seed)
         for name, of_name in {reference.name: [real], **runs}.items()
     }
     pairs = _pairs(rows, by_frechet, list(sets))
@@ -223,9 +218,9 @@ def _compared(
         reference=reference,
         sets=sets,
         rows=rows,
-        standings=_standings(by_frechet, diversity, reasons, pairs, reference.name),
+        standings=_standings(by_frechet, by_diversity, reasons, pairs, reference.name),
         pairs=pairs,
-        in_frechet=[n for n, is_kept in zip(_numbers(), scale.kept, strict=True) if is_kept],
+        in_frechet=[n for n, is_kept in zip(number_names(), scale.kept, strict=True) if is_kept],
         resamples=resamples,
     )
 
@@ -302,60 +297,6 @@ def _spread(values: np.ndarray) -> float:
 
 def _is_defined(values: np.ndarray) -> np.ndarray:
     return np.isfinite(values) if values.ndim == 1 else np.isfinite(values).all(axis=1)
-
-
-def numbers_of(pieces: PieceSet) -> np.ndarray:
-    """All measures of MEASURES that are numbers, (N, K)."""
-    return np.stack([pieces.values[name] for name in _numbers()], axis=1)
-
-
-def _numbers() -> list[str]:
-    return [name for name, measure in MEASURES.items() if not measure.shape]
-
-
-def _frechet(against: Sequence[tuple[Drawn, Drawn]], scale: Scale) -> Estimate:
-    """Over runs, the Fréchet distance of each to the set it is held against."""
-    return over_runs(
-        [
-            frechet_distance(
-                scaled(numbers_of(first.pieces), scale),
-                scaled(numbers_of(second.pieces), scale),
-                first.weights,
-                second.weights,
-            )
-            for first, second in against
-        ]
-    )
-
-
-def _diversity(runs: Sequence[Drawn], scale: Scale, seed: int) -> Estimate:
-    """Over runs, the mean distance between two pieces of a set: see `Standing`.
-
-    Root of the mean square over the measures. Pairs of copies that resampling makes are left out,
-    as in `compare.intra_set_distance`. Of very many pieces the pairs are a draw: see `pairs`.
-    """
-    found = []
-    for run in runs:
-        means = _mean_distances(scaled(numbers_of(run.pieces), scale), run.weights, seed)
-        found.append(Estimate(float(means[0]), means[1:], NOT_NEGATIVE))
-    return over_runs(found)
-
-
-def _mean_distances(pieces: np.ndarray, weights: np.ndarray, seed: int) -> np.ndarray:
-    """The mean distance between two pieces (N, K), in the set and in every resample (B + 1,)."""
-    pairs = Pairs.of(len(pieces), len(pieces), True, seed)
-    distances = pairs.distances(pieces, pieces) / np.sqrt(max(1, pieces.shape[1]))
-    if not pairs.is_draw:
-        rows = np.vstack([np.ones(len(pieces)), weights])
-        counts = rows.sum(axis=1) ** 2 - (rows**2).sum(axis=1)
-        return ratio(((rows @ distances) * rows).sum(axis=1), counts)
-    sums, counts = np.empty((2, len(weights) + 1))
-    times = np.empty(pairs.shape)
-    for at, row in enumerate(chain([np.ones(len(pieces))], weights)):
-        row = row.astype(np.float64)
-        pairs.counts(row, row, times)
-        sums[at], counts[at] = np.vdot(times, distances), times.sum()
-    return ratio(sums, counts)
 
 
 def _standings(

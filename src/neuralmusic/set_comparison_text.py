@@ -81,7 +81,7 @@ def _p(value: float) -> str:
     """A corrected p as people read it."""
     if not np.isfinite(value):
         return "unknown"
-    return "below 0.001" if value < 0.001 else f"{value:.2g}" if value < LEVEL else f"{value:.2f}"
+    return "below 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
 def _listed(names: Sequence[str]) -> str:
