@@ -327,6 +327,7 @@ WRONG = {  # path: a value, and a word of the complaint
     "experiments.monophonic.models.basic.family": ("gan", "gan"),
     "experiments.monophonic.models.basic.embedding": ("yes", "boolean"),
     "experiments.monophonic.models.real": ({"family": "markov"}, "real"),
+    "experiments.monophonic.models.source": ({"family": "markov"}, "source"),
     "experiments.monophonic.models": ({}, "non-empty"),
     "experiments.monophonic.models.basic": ({"family": "rnn"}, "required"),
     "scales.smoke.experiments.monophonic.training.epochs": (0, "minimum"),

@@ -102,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     sampled.add_argument("--model", help="from train; without it, the real test pieces", type=_path)
     sampled.add_argument("--encoded", help="from encode; not of a folder", type=_path)
+    before = "from convert: the real test pieces as they are before encoding"
+    sampled.add_argument("--notes", help=before, type=_path)
     verb(
         "score",
         "held-out likelihood of a model",
@@ -247,6 +249,11 @@ def _sample(options: argparse.Namespace) -> None:
         return
     if options.encoded is None:
         raise InputError("--encoded is needed: what to sample from is a model or the real pieces")
+    if options.notes is not None:
+        from neuralmusic.sample_source import sample_source
+
+        _fill(options, lambda p, out: sample_source(p, options.encoded, options.notes, out))
+        return
     if options.model is None:
         from neuralmusic.sample_real import sample_real
 

@@ -49,7 +49,8 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " counts with one added to every cell, sums up how far it is from that, 0 being the same."
         " Where the scale ends in an arrow, a cell of a model that is far from all others is"
         " beyond it, and the panel says how high it is. Of models with several seeds all pieces"
-        f" are counted; the divergence is the mean over seeds. {LENGTHS}",
+        " are counted; the divergence is the mean over seeds. `source` is the real pieces before"
+        f" encoding: in what they differ is what the representation loses. {LENGTHS}",
     ),
     "distance_densities": (
         "Distances between pieces, and errors by pitch",

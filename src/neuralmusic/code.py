@@ -20,7 +20,7 @@ NAME = __name__.partition(".")[0]
 # Relative, so that Snakemake's records mean the same in every checkout.
 PACKAGE = Path(os.path.relpath(Path(__file__).parent))
 
-# The module of each verb; of `sample` one for models, one for real pieces, one for folders.
+# The module of each verb; of `sample` one for models, two for real pieces, one for folders.
 MODULES = {
     "fetch": "fetch",
     "convert": "prepare",
@@ -29,6 +29,7 @@ MODULES = {
     "train": "train",
     "sample": "sample",
     "sample_real": "sample_real",
+    "sample_source": "sample_source",
     "sample_folder": "sample_folder",
     "score": "score",
     "probe": "probe",
@@ -45,7 +46,7 @@ REGISTRIES = ("models", "representations", "datasets")
 # The verbs that take long. Of a registry they depend on nothing but the entry that they work with.
 COSTLY = (
     *("fetch", "convert", "split", "encode", "train", "score", "probe"),
-    *("sample", "sample_real", "sample_folder"),
+    *("sample", "sample_real", "sample_source", "sample_folder"),
 )
 # What Python imports for a verb and no result depends on: the verbs, the modules, the reason.
 # What is imported through these modules alone does not count either.
@@ -71,7 +72,7 @@ WITHOUT_EFFECT: list[tuple[tuple[str, ...], tuple[str, ...], str]] = [
         "puts what is written in its place; a test holds how tables and JSON are formatted",
     ),
     (
-        ("sample", "sample_real"),
+        ("sample", "sample_real", "sample_source"),
         ("midi_folder",),
         "how the command line knows a folder of MIDI files from a model",
     ),

@@ -36,6 +36,7 @@ from neuralmusic.seeds import order_by_hash
 from neuralmusic.stored import read_csv
 
 REAL = "real"  # the pseudo-model of real pieces: the ceiling
+SOURCE = "source"  # that of the same pieces before encoding: what a representation loses
 FLOOR = "markov"
 
 PER_MINUTE = "notes_per_minute"  # of the CHARACTER, the one that is no column of pieces.csv
@@ -186,17 +187,28 @@ def transition_kl(real: Resampled, model: Resampled) -> Estimate:
     )
 
 
-def inter_set_distance(model: Resampled, real: Resampled, folded: bool = False) -> Estimate:
+def inter_set_distance(
+    model: Resampled, real: Resampled, folded: bool = False, is_same: bool = False
+) -> Estimate:
     """Mean distance between the pitch histograms of a piece of the model and a real one.
 
     `folded`: between the histograms of pitch classes, which the thesis calls transposed pitch.
+    `is_same`: both sets are of the same pieces, in the same order, and no piece is held against
+    itself.
     """
     first, second = (of.metrics.pitch_per_minute for of in (model, real))
     if folded:
         first, second = fold_classes(first), fold_classes(second)
     if len(first) == 0 or len(second) == 0:
         return Estimate(float("nan"), np.full(len(model.weights), np.nan), NOT_NEGATIVE)
-    sums = ((model.weights @ pairwise_distances(first, second)) * real.weights).sum(axis=1)
+    distances = pairwise_distances(first, second)
+    if is_same:
+        own = model.weights * real.weights  # pairs of a piece with itself
+        sums = ((model.weights @ distances) * real.weights).sum(axis=1) - own @ np.diag(distances)
+        pieces = len(first)
+        value = (distances.sum() - np.trace(distances)) / (pieces * (pieces - 1) or np.nan)
+        return Estimate(value, ratio(sums, pieces**2 - own.sum(axis=1)), NOT_NEGATIVE)
+    sums = ((model.weights @ distances) * real.weights).sum(axis=1)
     return Estimate(
         mean_inter_distance(first, second), sums / (len(first) * len(second)), NOT_NEGATIVE
     )
@@ -233,6 +245,7 @@ class Comparison:
     seed: int
     resamples: int
     folders: tuple[str, ...] = ()  # those of the models that are folders of MIDI files
+    beside: tuple[str, ...] = ()  # sets that are shown beside `real`, and are no models
 
     @property
     def real(self) -> Resampled:
@@ -240,8 +253,8 @@ class Comparison:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The models and `real`."""
-        return (*self.models, REAL)
+        """The models, what is shown beside `real`, and `real`."""
+        return (*self.models, *self.beside, REAL)
 
     @property
     def trainings(self) -> dict[str, Sequence[str]]:
@@ -266,7 +279,10 @@ class Comparison:
 
     def inter(self, name: str, folded: bool = False) -> Estimate:
         """Mean inter-set distance of a model to the real pieces."""
-        return self.estimate(name, lambda pieces: inter_set_distance(pieces, self.real, folded))
+        is_same = name in self.beside and _has_files_of(self.sets[name].metrics, self.real.metrics)
+        return self.estimate(
+            name, lambda pieces: inter_set_distance(pieces, self.real, folded, is_same)
+        )
 
     def character(self, name: str) -> dict[str, Estimate]:
         """Every measure of `character_estimates`."""
@@ -309,13 +325,18 @@ def load_comparison(experiment: str, params: Mapping[str, Any], results: Path) -
     """Reads the metrics of all runs of an experiment and of `real`, and draws the resamples."""
     own = experiment_params(params, experiment)
     models = tuple(model for model in own["models"] if model != REAL)
+    beside = tuple(own.get("beside", ()))
 
     loaded = {
         name: load_metrics(Path(results) / "metrics" / experiment / name, own["min_seconds"])
-        for name in (*(run for model in models for run in own["runs"][model]), REAL)
+        for name in (*(run for model in models for run in own["runs"][model]), *beside, REAL)
     }
+    # What is the same pieces as `real` is resampled with them: differences are paired.
+    labels = {n: REAL for n in beside if _has_files_of(loaded[n], loaded[REAL])}
     weights = {
-        name: resample_weights(own["seed"], f"{experiment}/{name}", len(of), own["resamples"])
+        name: resample_weights(
+            own["seed"], f"{experiment}/{labels.get(name, name)}", len(of), own["resamples"]
+        )
         for name, of in loaded.items()
     }
     return Comparison(
@@ -328,7 +349,12 @@ def load_comparison(experiment: str, params: Mapping[str, Any], results: Path) -
         seed=own["seed"],
         resamples=own["resamples"],
         folders=tuple(own.get("folders", ())),
+        beside=beside,
     )
+
+
+def _has_files_of(first: MetricSet, second: MetricSet) -> bool:
+    return first.files == second.files
 
 
 def paired(comparison: Comparison, base: Comparison) -> Comparison:

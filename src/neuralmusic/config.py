@@ -20,7 +20,10 @@ from neuralmusic.midi_folder import FOLDER
 
 PARAMS = Path("params.yaml")
 SCHEMA = Path("workflow/schemas/params.yaml")
-NAME = "one has letters from a to z, digits and _, of which _ is not the first; `real` is taken"
+NAME = (
+    "one has letters from a to z, digits and _, of which _ is not the first; `real` and `source`"
+    " are taken"
+)
 DATASET_KEYS = ("source", "time", "sustain_pedal", "group_by")
 MODEL_KEYS = ("family", "training", "sampling")
 FLOOR = "markov"  # what tables hold every model against, known by its name

@@ -26,6 +26,7 @@ from neuralmusic.table_text import (
     rank,
     seeds_footnote,
     sizes_footnote,
+    source_row_footnote,
     with_interval,
 )
 
@@ -80,6 +81,7 @@ def distance_to_real(params: Mapping[str, Any], results: Path) -> Table:
                     interval_footnote(experiment_params(params, experiment)["resamples"]),
                     seeds_footnote(comparison.trainings),
                     folders_footnote(comparison.folders),
+                    source_row_footnote(comparison.beside),
                     *(f"{name}: {floor_footnote(of.not_beating)}" for name, of in rankings.items()),
                     half_against_half(comparison),
                     sizes_footnote(comparison),

@@ -20,6 +20,8 @@ from neuralmusic.midi_folder import FOLDER, fingerprint
 SNAPSHOTS = Path(".params")
 LONG_AGO = 946_684_800  # 2000-01-01: before any output
 A_SECOND_NS = 10**9
+# What every experiment has beside its models: its test pieces, decoded, and before encoding.
+REAL, SOURCE = "real", "source"
 MODEL_FOLDERS = {"train": "models", "score": "scores", "sample": "samples", "evaluate": "metrics"}
 DESCRIPTIONS = "datasets"  # the folder of `describe`, one entry a dataset
 RANKINGS = "rankings"  # the folder of `rank`, one entry an experiment
@@ -156,7 +158,7 @@ def all_jobs(params: dict) -> dict[tuple[str, str], tuple[dict, str]]:
         parameters = {"representation": experiment["representation"]}
         found["encode", corpus] = parameters, f"data/encoded/{corpus}/params.json"
         trained = [] if experiment["weights_of"] else trained_runs(experiment)
-        for run in [*all_runs(experiment), "real"]:
+        for run in [*all_runs(experiment), REAL, SOURCE]:
             job = f"{name}/{run}"
             for verb, folder in MODEL_FOLDERS.items():
                 if verb in ("sample", "evaluate") or run in trained:
@@ -324,7 +326,7 @@ def model_parameters(params: dict, experiment: str, run: str, verb: str) -> dict
         "representation": settings["representation"],
     }
     model = model_of(run)
-    if model not in settings["models"]:  # the pseudo-model `real`
+    if model not in settings["models"]:  # REAL or SOURCE
         own = {key: settings["sampling"][key] for key in ("seconds", "max_note_seconds")}
         return common | {"sampling": own}
     if verb == "evaluate":  # up to the lengths of the real pieces that are long enough
@@ -377,6 +379,7 @@ def _comparison(params: dict, experiment: str) -> dict:
         "max_note_seconds": settings["sampling"]["max_note_seconds"],
         "weights_of": settings["weights_of"],
         "seed": params["seed"],
+        "beside": [SOURCE],  # of the real pieces
         **settings["evaluation"],
         # Only where there are any, so that without them no table is due.
         **({"folders": folders} if folders else {}),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from neuralmusic.compare import REAL
+from neuralmusic.compare import REAL, SOURCE
 
 PACKAGES = ("torch", "numpy", "snakemake")
 # Steps in the order of the line; others follow by name. The page's own step has not ended yet.
@@ -60,7 +60,7 @@ def _is_stale(job: str, params: Mapping[str, Any]) -> bool:
     own = params["experiments"].get(experiment)
     if not (dot and own):
         return False
-    return model not in {REAL, *(run for runs in own["runs"].values() for run in runs)}
+    return model not in {REAL, SOURCE, *(run for runs in own["runs"].values() for run in runs)}
 
 
 def commit(*outputs: Path) -> str:

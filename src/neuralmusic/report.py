@@ -111,7 +111,7 @@ def _experiment(
             _figure(figure, results) for figure, (_, of) in jobs.FIGURES.items() if of == name
         ],
         "claims": [claim for claim in claims or [] if claim["experiment"] == name],
-        "samples": _samples(name, own["models"], results, out_folder),
+        "samples": _samples(name, [*own.get("beside", ()), *own["models"]], results, out_folder),
     }
 
 

@@ -32,6 +32,7 @@ from neuralmusic.table_text import (
     rank,
     seeds_footnote,
     sizes_footnote,
+    source_row_footnote,
     with_interval,
 )
 from neuralmusic.thesis import THESIS
@@ -121,6 +122,7 @@ def _page(
             interval_footnote(experiment_params(params, comparison.experiment)["resamples"]),
             seeds_footnote(comparison.trainings),
             folders_footnote(comparison.folders),
+            source_row_footnote(comparison.beside),
             floor_footnote(ranking.not_beating),
             *measured.notes,
             sizes_footnote(comparison),
@@ -256,7 +258,7 @@ def _nearest_to_real(
 
 def kl_estimates(comparison: Comparison) -> dict[str, Estimate]:
     """KL of transitions of every model, and of one half of the real pieces from the other."""
-    estimates = {model: comparison.kl(model) for model in comparison.models}
+    estimates = {name: comparison.kl(name) for name in comparison.names if name != REAL}
     return estimates | {REAL: transition_kl(*comparison.halves(REAL))}
 
 
@@ -267,7 +269,7 @@ def intra_estimates(comparison: Comparison) -> dict[str, Estimate]:
 
 def inter_estimates(comparison: Comparison, folded: bool = False) -> dict[str, Estimate]:
     """Mean inter-set distance of every model, and of one half of the real from the other."""
-    estimates = {model: comparison.inter(model, folded) for model in comparison.models}
+    estimates = {n: comparison.inter(n, folded) for n in comparison.names if n != REAL}
     return estimates | {REAL: inter_set_distance(*comparison.halves(REAL), folded)}
 
 

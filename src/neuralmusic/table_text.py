@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from neuralmusic.compare import FLOOR, REAL, STUCK, Comparison
+from neuralmusic.compare import FLOOR, REAL, SOURCE, STUCK, Comparison
 from neuralmusic.estimate import Estimate, best_of, excludes_zero
 
 TIE = "†"
@@ -88,7 +88,7 @@ def with_interval(estimate: Estimate, decimals: int) -> str:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Who is best of the models but `real`, who not told from it, who does not beat the floor."""
+    """Who is best of the models, who not told from it, who does not beat the floor."""
 
     best: set[str]  # several where they are equal, none where all are
     ties: set[str]
@@ -101,8 +101,11 @@ class Ranking:
 
 
 def rank(scores: Mapping[str, Estimate]) -> Ranking:
-    """Ranks the models but `real`, the floor among them, by a score of which less is better."""
-    models = {name: score for name, score in scores.items() if name != REAL}
+    """Ranks the models, the floor among them, by a score of which less is better.
+
+    `real` and `source` are no models.
+    """
+    models = {name: score for name, score in scores.items() if name not in (REAL, SOURCE)}
     first, ties = best_of(models)
     known = {name: score.value for name, score in models.items() if np.isfinite(score.value)}
     best = {name for name, value in known.items() if value == known[first or name]}
@@ -159,6 +162,18 @@ def folders_footnote(folders: Sequence[str]) -> str:
     )
 
 
+def source_row_footnote(beside: Sequence[str]) -> str:
+    """What the row of the real pieces before encoding is; nothing where it is not there."""
+    if SOURCE not in beside:
+        return ""
+    return (
+        f"`{SOURCE}`: the pieces of `{REAL}` before encoding, cut alike: in what it differs from"
+        f" `{REAL}` is what the representation loses. It is no model and in no ranking. No piece is"
+        " held against itself. Of both, notes that begin at once on one key are one note, as in a"
+        " MIDI file of one instrument: what else is lost of them is not shown."
+    )
+
+
 def no_likelihood_footnote(folders: Sequence[str]) -> str:
     """Why models have no loss, where some have none by what they are."""
     return (
@@ -208,6 +223,8 @@ def empty_footnote(
             lacking.append(_lack(comparison, REAL))
         what = "no interval" if np.isfinite(estimate.value) else "no value"
         why = " and ".join(dict.fromkeys(text for text in lacking if text))
+        if name == SOURCE and not why and not np.isfinite(estimate.value):
+            why = "nothing of it is decoded"
         reasons.append(f"{name}: {what}, {why or 'too few pieces in which it is defined'}")
     return f"Empty cells: {'; '.join(reasons)}." if reasons else ""
 

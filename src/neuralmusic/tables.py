@@ -45,6 +45,7 @@ from neuralmusic.table_text import (
     rank,
     seeds_footnote,
     sizes_footnote,
+    source_row_footnote,
     stuck_footnote,
     with_interval,
 )
@@ -189,6 +190,7 @@ def sample_character(params: Mapping[str, Any], results: Path) -> Table:
                     interval_footnote(own["resamples"]),
                     seeds_footnote(comparison.trainings),
                     folders_footnote(comparison.folders),
+                    source_row_footnote(comparison.beside),
                     sizes_footnote(comparison),
                     stuck_footnote(own["max_note_seconds"]),
                     "A piece without a note has no lowest or highest pitch and no mean note, one"

@@ -1,17 +1,22 @@
 # Models to music.
 #
 #   sample    -> results/samples/{experiment}/{model}   one MIDI file a piece; `real` is the test set,
+#                                                       `source` that before encoding,
 #                                                       a folder's are what another system made
 #   evaluate  -> results/metrics/{experiment}/{model}   one row a piece, from the MIDI files alone,
 #                                                       as far as real pieces go: see lengths.py
 #   rank      -> results/rankings/{experiment}          all models held against `real`
 
 
+PSEUDO_MODELS = (jobs.REAL, jobs.SOURCE)
+
+
 def all_sets(folder, experiments=EXPERIMENTS):
-    """A folder's entry for every model and for the real pieces."""
-    return of_models(folder, experiments) + [
-        f"{folder}/{e}/real/{CONTENTS}" for e in experiments
+    """A folder's entry for every model, for the real pieces, and for these before encoding."""
+    others = [
+        f"{folder}/{e}/{of}/{CONTENTS}" for e in experiments for of in PSEUDO_MODELS
     ]
+    return of_models(folder, experiments) + others
 
 
 rule samples:
@@ -42,7 +47,7 @@ rule sample:
         "logs/sample/{experiment}.{model}.tsv"
     wildcard_constraints:
         experiment=NO_FOLDER,
-        model="(?!real/)[^/]+",
+        model="(?!real/|source/)[^/]+",
     threads: PARAMS["threads"]
     shell:
         "{RUN} sample"
@@ -68,6 +73,27 @@ rule sample_real:
         "{RUN} sample"
         " --params {input.params:q}"
         " --encoded {input.encoded:q}"
+        " --out {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule sample_source:
+    input:
+        params=lambda w: SNAPSHOTS["sample", f"{w.experiment}/source"],
+        code=lambda w: code_of("sample_source", representation=representation(w)),
+        encoded=encoded,
+        notes=lambda w: f"data/notes/{EXPERIMENTS[w.experiment]['dataset']}/{CONTENTS}",
+    output:
+        f"results/samples/{{experiment}}/source/{CONTENTS}",
+    log:
+        "logs/sample/{experiment}.source.log",
+    benchmark:
+        "logs/sample/{experiment}.source.tsv"
+    shell:
+        "{RUN} sample"
+        " --params {input.params:q}"
+        " --encoded {input.encoded:q}"
+        " --notes {input.notes:q}"
         " --out {output:q}"
         " 2>&1 | tee {log:q}"
 
@@ -100,7 +126,7 @@ for of_experiment, of_folder in jobs.folder_models(PARAMS):
 def real_of(wildcards):
     """The real pieces, up to whose lengths a model's are measured."""
     real = f"results/samples/{wildcards.experiment}/real/{CONTENTS}"
-    return [] if wildcards.model == "real" else real
+    return [] if wildcards.model in PSEUDO_MODELS else real
 
 
 rule evaluate:

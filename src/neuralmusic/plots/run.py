@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 
-from neuralmusic.compare import FLOOR, REAL, MetricSet, load_metrics, pooled, trained_models
+from neuralmusic.compare import FLOOR, REAL, SOURCE, MetricSet, load_metrics, pooled, trained_models
 from neuralmusic.lengths import WHOLE, note_ends, real_lengths
 from neuralmusic.representations import REPRESENTATIONS
 from neuralmusic.stored import read_csv
@@ -28,6 +28,7 @@ COLOURS = {
     "attn_res_emb": "#7b2d72",
     FLOOR: "#999999",
     REAL: "#222222",
+    SOURCE: "#009e73",
 }
 DASHED, DOTTED = (0, (4, 2)), (0, (1, 1))
 REMARK = "#666666"
@@ -46,6 +47,11 @@ class Run:
     def models(self) -> list[str]:
         """The models in the order of params.yaml."""
         return [model for model in self.params["models"] if model != REAL]
+
+    @property
+    def beside(self) -> list[str]:
+        """What is shown beside the real pieces, and is no model."""
+        return list(self.params.get("beside", []))
 
     @property
     def trained(self) -> list[str]:

@@ -16,7 +16,7 @@ from neuralmusic.plots.run import Run, common_limit, say
 
 def transition_matrices(run: Run) -> Figure:
     """Pitch-class transitions of each model and the real set, one scale (thesis 5.5 and 5.10)."""
-    names = [REAL, *run.models]
+    names = [REAL, *run.beside, *run.models]
     of_runs = {
         name: [of.transition_counts.sum(axis=0) for of in run.metrics_of_runs(name)]
         for name in names
@@ -24,7 +24,7 @@ def transition_matrices(run: Run) -> Figure:
     counts = {name: np.sum(of, axis=0) for name, of in of_runs.items()}
     shares = {name: count / max(count.sum(), 1) for name, count in counts.items()}
     peaks = {name: float(share.max()) for name, share in shares.items()}
-    highest = common_limit(peaks) or 1.0
+    highest = common_limit({n: of for n, of in peaks.items() if n not in run.beside}) or 1.0
     clipped = {name: peak > highest for name, peak in peaks.items()}
     across = min(4, len(names))
     down = -(-len(names) // across)
