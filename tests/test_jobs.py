@@ -165,7 +165,7 @@ def test_models_of_another_experiment_are_neither_trained_nor_scored_again(exper
     found = jobs.all_jobs(PARAMS)
     own = {(verb, job) for verb, job in found if job.startswith(f"{experiment}/")}
     models = EXPERIMENTS[experiment]["models"]
-    assert own == of({"sample", "evaluate"}, experiment, [*models, "real"])
+    assert own == of({"sample", "evaluate"}, experiment, [*models, "real", "source"])
     base = EXPERIMENTS[experiment]["weights_of"]
     corpora = [job for verb, job in found if verb == "encode"]
     assert corpora == list({jobs.corpus_of(EXPERIMENTS[e]): None for e in TRAINED})
@@ -209,7 +209,7 @@ def test_without_the_experiment_that_samples_anew_all_else_is_as_it_was(experime
     del raw["experiments"][experiment]
     after = config.resolve(raw, SCHEMA)
     found = changed_jobs(after)
-    models = [*EXPERIMENTS[experiment]["models"], "real"]
+    models = [*EXPERIMENTS[experiment]["models"], "real", "source"]
     assert of({"sample", "evaluate"}, experiment, models) <= found
     rest = found - of({"sample", "evaluate"}, experiment, models)
     assert verbs_of(rest) == comparing(experiment)

@@ -4,6 +4,7 @@ import itertools
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from neuralmusic import jobs
@@ -22,6 +23,7 @@ TRAINED, HELD_OUT = MUSIC[:4], MUSIC[4:6]
 # Two runs of one model, of which a piece each is too short to count, and one that copies.
 RUNS = {
     "real": [piece.cut(22.0 + 7 * at) for at, piece in enumerate(MUSIC[6:12])],
+    "source": [piece.cut(22.0 + 7 * at) for at, piece in enumerate(MUSIC[23:28] + MUSIC[6:7])],
     "basic": [*MUSIC[12:18], MUSIC[28].cut(15.0)],
     "basic.2": [*MUSIC[18:22], MUSIC[29].cut(5.0)],
     "markov": [*TRAINED, MUSIC[22]],
@@ -81,7 +83,8 @@ def test_samples_are_as_long_as_real_pieces(found, folders):
 
 
 def test_every_run_counts_with_its_pieces_that_are_long_enough(found):
-    assert dict(found.sizes) == {"real": [6], "basic": [6, 4], "markov": [5]}
+    sizes = {"real": [6], "basic": [6, 4], "markov": [5], "source": [6]}
+    assert dict(found.sizes) == sizes
     assert found.names == ["basic", "markov"]
 
 
@@ -111,6 +114,26 @@ def test_what_differs_is_ranked_and_no_set_is_certain(found):
     assert found.standing("basic")["frechet_distance"] > 0
     spread = found.of("basic")["difference_sd_ci_high"] - found.of("basic")["difference_sd_ci_low"]
     assert (spread.dropna() > 0).all() and spread.notna().sum() > 10
+
+
+def test_what_is_beside_the_real_pieces_has_no_place_and_changes_no_model(
+    found, folders, params, tmp_path
+):
+    assert found.beside == ["source"] and np.isfinite(found.standing("source")["diversity_sd"])
+    assert found.ranking["set"].tolist()[-2:] == ["source", "real"]
+    assert np.isnan(found.standing("source")["place"].astype(float))
+    assert "source" not in {*found.pairs["first"], *found.pairs["second"]}
+    assert np.isfinite(
+        found.of("source").loc["used_pitches", ["mean", "p_corrected"]].astype(float)
+    ).all()
+    without = {EXPERIMENT: {**params["experiments"][EXPERIMENT], "beside": []}}
+    rank(params | {"experiments": without}, folders / "results", folders / "encoded", tmp_path)
+    alone = read_frames(tmp_path)
+    for frame in ("measures", "ranking"):
+        ours = getattr(found, frame)
+        ours = ours[ours["set"] != "source"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(ours, getattr(alone, frame), check_dtype=False)
+    assert alone.pairs.equals(found.pairs)
 
 
 def test_a_stretched_training_piece_is_no_training_piece_more(folders, params, found, tmp_path):

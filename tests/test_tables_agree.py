@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from neuralmusic import jobs
-from neuralmusic.compare import CHARACTER, STUCK
+from neuralmusic.compare import CHARACTER, SOURCE, STUCK
 from neuralmusic.comparison_frames import heading
 from neuralmusic.evaluate import evaluate
 from neuralmusic.files import write_csv
@@ -23,6 +23,7 @@ from neuralmusic.tables import TABLES, tabulate
 from tests.constructed import EXPERIMENTS, params, together
 from tests.damaged import composed
 from tests.tiny import corpus
+from tests.whole import in_octaves
 
 MODELS = ["basic", "attn", "markov"]
 PIECES = 5
@@ -60,6 +61,10 @@ def music() -> dict[str, list[NoteList]]:
     high = [[later(piece, 2, since=0) for piece in part] for part in (parts[3], parts[4])]
     return {
         "real": [*(piece.cut(21 + 6 * at) for at, piece in enumerate(parts[0])), made[-1].cut(9)],
+        "source": [
+            *(in_octaves(piece.cut(21 + 6 * at)) for at, piece in enumerate(parts[0])),
+            made[-1].cut(9),
+        ],
         "basic": [*high[0], made[-1].cut(12)],
         "basic.2": high[1],
         "attn": [later(piece, 24) for piece in parts[1]],
@@ -91,7 +96,7 @@ def results(tmp_path_factory):
             frame = pd.DataFrame(ends, columns=["file", "onset_seconds", "pitch", "stuck"])
             frame = frame.assign(age_steps=1, turned_off=1)
             write_csv(folder / run / "note_ends.csv", frame)
-            lengths = WHOLE if run == "real" else real_lengths(folder / "real", 20)
+            lengths = WHOLE if run in ("real", "source") else real_lengths(folder / "real", 20)
             evaluate(folder / run, home / "metrics" / experiment / run, lengths)
         own = everything(experiment) | {"time": "seconds"}
         parts = {"train": composed(9, 2), "valid": composed(10, 1), "test": composed(11, 1)}
@@ -107,7 +112,12 @@ def results(tmp_path_factory):
 def everything(*names: str) -> dict:
     """The parameters of a job of some experiments, all where none is named."""
     chosen = names or EXPERIMENTS
-    return together(*(params(MODELS, experiment=name, seeds=2, resamples=20) for name in chosen))
+    return together(
+        *(
+            params(MODELS, experiment=name, seeds=2, resamples=20, beside=[SOURCE])
+            for name in chosen
+        )
+    )
 
 
 def quantities(results, table: str) -> dict[tuple[str, str, str], float]:
@@ -183,6 +193,7 @@ def test_tables_agree_who_is_nearest(results):
             assert found[first][key] == found[second][key], (first, second, key)
             compared += 1
     assert compared > len(CHARACTER) * len(EXPERIMENTS)
+    assert not any(SOURCE in models for of in found.values() for models in of.values())
     # Whole samples would say otherwise: `attn` leaves the range of the real pieces after them.
     assert found["measures"]["monophonic", "highest_pitch"] == {"attn"}
 

@@ -123,14 +123,17 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         " seeds; in brackets the places that 95 % of the resamples give a model. The dashed line is"
         " the ceiling, what one half of the real pieces is from the other, the dotted one the"
         " floor, a Markov chain. Right: the mean distance between two pieces of a model, which"
-        f" collapses where a model repeats itself; dashed, that of all real pieces. {LENGTHS}",
+        " collapses where a model repeats itself; dashed, that of all real pieces. `source`,"
+        " the real pieces before encoding, is what the representation alone changes, and has no"
+        f" place. {LENGTHS}",
     ),
     "model_differences": (
         "Differences from the real pieces, measure by measure",
         "Each row is a measure, each dot a model: how far the mean over its pieces lies from that"
         " over the real ones, in standard deviations of the real pieces, with 95 % intervals. What"
         " lies on the line is as in real music. What copies the training set lies right of the line"
-        f" in the two last rows. {LENGTHS}",
+        " in the two last rows. `source` is the real pieces before encoding: what the"
+        f" representation alone changes. {LENGTHS}",
     ),
     "measures_agree": (
         "Which measures agree",

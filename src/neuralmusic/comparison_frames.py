@@ -59,11 +59,12 @@ class Frames:
     pairs: pd.DataFrame
     rejected: pd.DataFrame
     silent: pd.DataFrame
+    beside: Sequence[str] = ()  # sets without a place
 
     @property
     def names(self) -> list[str]:
         """The sets that are compared, in their order."""
-        return [name for name in self.sizes if name != self.reference]
+        return [name for name in self.sizes if name not in (self.reference, *self.beside)]
 
     def of(self, name: str) -> pd.DataFrame:
         """The rows of a set, by measure."""
@@ -77,9 +78,14 @@ class Frames:
 def frames_of(found: SetComparison) -> Frames:
     """The comparison as tables."""
     sizes = {found.reference.name: [len(found.reference)]}
-    sizes |= {name: [len(run) for run in runs] for name, runs in found.sets.items()}
+    sizes |= {name: [len(run) for run in runs] for name, runs in _sets(found).items()}
     frames = {name: make(found) for name, make in FRAMES.items()}
-    return Frames(found.reference.name, sizes, found.in_frechet, found.resamples, **frames)
+    about = (found.reference.name, sizes, found.in_frechet, found.resamples)
+    return Frames(*about, **frames, beside=list(found.beside))
+
+
+def _sets(found: SetComparison) -> dict[str, Sequence[PieceSet]]:
+    return {**found.sets, **found.beside}
 
 
 def write_frames(frames: Frames, folder: Path) -> None:
@@ -97,7 +103,7 @@ def read_frames(folder: Path) -> Frames:
     about = read_json(path)
     with reading(path):
         about["sizes"] = dict(about["sizes"])
-        if set(about) != {"reference", "sizes", "in_frechet", "resamples"}:
+        if set(about) - {"beside"} != {"reference", "sizes", "in_frechet", "resamples"}:
             raise ValueError("it has other keys than it should")
     names = ["set", "measure", "first", "second", "remark", "file", "reason"]
     frames = {name: read_csv(Path(folder) / f"{name}.csv", names) for name in FRAMES}
@@ -119,6 +125,7 @@ def _about(frames: Frames) -> dict[str, Any]:
         "sizes": {name: list(sizes) for name, sizes in frames.sizes.items()},
         "in_frechet": list(frames.in_frechet),
         "resamples": frames.resamples,
+        **({"beside": list(frames.beside)} if frames.beside else {}),
     }
 
 
@@ -193,7 +200,7 @@ def silent_frame(found: SetComparison) -> pd.DataFrame:
 
 
 def _files(found: SetComparison, reasons: Callable[[PieceSet], Mapping[str, str]]) -> pd.DataFrame:
-    every = [found.reference, *(run for runs in found.sets.values() for run in runs)]
+    every = [found.reference, *(run for runs in _sets(found).values() for run in runs)]
     rows = [(of.name, file, why) for of in every for file, why in sorted(reasons(of).items())]
     return pd.DataFrame(rows, columns=["set", "file", "reason"])
 

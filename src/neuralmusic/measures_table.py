@@ -21,6 +21,7 @@ from neuralmusic.table_text import (
     floor_footnote,
     folders_footnote,
     number,
+    source_row_footnote,
 )
 
 DIFFERS = "≠"  # as `page.cell` knows it
@@ -59,7 +60,7 @@ def _frame(experiment: str, found: Frames) -> pd.DataFrame:
 
 
 def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
-    names = [*found.names, found.reference]
+    names = [*found.names, *found.beside, found.reference]
     by_set = {name: found.of(name) for name in names}
     rows = []
     for name, (title, places) in OF_STANDING.items():
@@ -106,6 +107,7 @@ def _page(experiment: str, found: Frames, folders: Sequence[str]) -> Page:
             " are those of one half of them against the other.",
             f"By the Fréchet distance: {floor_footnote(_not_beating(found))}",
             folders_footnote(folders),
+            source_row_footnote(found.beside),
             f"Pieces measured: {sizes}. {LENGTHS}",
             f"Empty cells: in no piece, or too few, {', '.join(unmeasured)} can be measured."
             if unmeasured
@@ -148,7 +150,7 @@ def _marked(
     told = of[is_with_best & (of["p_corrected"] < LEVEL)]
     apart = {*told["first"], *told["second"]}
     marked = []
-    for name, cell in zip([*scores, found.reference], cells, strict=True):
+    for name, cell in zip([*scores, *found.beside, found.reference], cells, strict=True):
         if name in known and known[name] == known[best]:
             cell = f"**{cell}**"
         elif name in known and name not in apart:

@@ -48,10 +48,11 @@ def rank(params: Mapping[str, Any], results: Path, encoded: Path, out: Path) -> 
         ]
         return with_originality(found.select(long_enough), learned)
 
-    real = read([REAL])[REAL]
+    real, *others = read([REAL, *own.get("beside", ())]).values()
     made = read(runs, real_lengths(folder / REAL, own["min_seconds"]))
     sets = {model: [made[run] for run in own["runs"][model]] for model in models}
-    found = compare_sets(real, sets, own["seed"], own["resamples"])
+    beside = {of.name: [of] for of in others}
+    found = compare_sets(real, sets, own["seed"], own["resamples"], beside=beside)
     write_frames(frames_of(found), out)
 
 

@@ -10,7 +10,7 @@ estimates are then means over them. Axes: B resamples, N pieces.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -113,6 +113,7 @@ class SetComparison:
     pairs: Sequence[Pair]
     in_frechet: Sequence[str]  # the measures in the Fréchet distance
     resamples: int
+    beside: Mapping[str, Sequence[PieceSet]] = field(default_factory=dict)  # without a place
 
     def of(self, name: str) -> dict[str, Row]:
         """The rows of a set by measure."""
@@ -150,20 +151,24 @@ def compare_sets(
     seed: int = SEED,
     resamples: int = RESAMPLES,
     workers: int = 1,
+    beside: Mapping[str, Sequence[PieceSet]] | None = None,
 ) -> SetComparison:
     """Holds sets, each of one or more runs, against a reference by every measure.
 
     The reference's own row is what it is: its mean, and one half of its pieces held against the
     other (the halves by the hash of the notes), which is the best that a set of that size can do.
+    Sets `beside` the reference have rows as the others, but no place and no pairs, and change
+    nothing of the others: no p value, and no measure in the Fréchet distance.
     The bytes do not depend on the order of pieces, on file names, or on the number of `workers`.
     """
     with threadpool_limits(1):  # several threads add in an order that may differ
-        return _compared(reference, sets, seed, resamples, workers)
+        return _compared(reference, sets, beside or {}, seed, resamples, workers)
 
 
 def _compared(
     reference: PieceSet,
     sets: Mapping[str, Sequence[PieceSet]],
+    beside: Mapping[str, Sequence[PieceSet]],
     seed: int,
     resamples: int,
     workers: int,
@@ -176,7 +181,7 @@ def _compared(
             _drawn(of, seed, f"set/{number}/{name}", resamples)
             for number, of in enumerate(of_name)
         ]
-        for name, of_name in sets.items()
+        for name, of_name in {**sets, **beside}.items()
     }
     halves = [
         _drawn(half, seed, f"half {number}", resamples)
@@ -194,11 +199,15 @@ def _compared(
     ]
     rows = [
         replace(row, test=of)
-        for row, of in zip(rows, against_zero(_differences(rows)), strict=True)
+        for family in (
+            [row for row in rows if row.name not in beside],
+            [row for row in rows if row.name in beside],
+        )
+        for row, of in zip(family, against_zero(_differences(family)), strict=True)
     ]
     numbers = numbers_of(reference)
     others = {name: [numbers_of(run.pieces) for run in of] for name, of in runs.items()}
-    scale = scale_of(numbers, [of for of_name in others.values() for of in of_name])
+    scale = scale_of(numbers, [of for name in sets for of in others[name]])
     reasons = {
         name: next(filter(None, (why_none(numbers, of) for of in of_name)), "")
         for name, of_name in others.items()
@@ -214,14 +223,21 @@ def _compared(
         for name, of_name in {reference.name: [real], **runs}.items()
     }
     pairs = _pairs(rows, by_frechet, list(sets))
+    placed = {name: of for name, of in by_frechet.items() if name not in beside}
+    standings = _standings(placed, by_diversity, reasons, pairs, reference.name)
+    unplaced = [
+        Standing(name, by_frechet[name], None, None, by_diversity[name], reasons[name])
+        for name in beside
+    ]
     return SetComparison(
         reference=reference,
         sets=sets,
         rows=rows,
-        standings=_standings(by_frechet, by_diversity, reasons, pairs, reference.name),
+        standings=[*standings[:-1], *unplaced, standings[-1]],
         pairs=pairs,
         in_frechet=[n for n, is_kept in zip(number_names(), scale.kept, strict=True) if is_kept],
         resamples=resamples,
+        beside=beside,
     )
 
 

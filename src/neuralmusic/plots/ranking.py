@@ -126,7 +126,7 @@ def differences(frames: Frames, colours: Mapping[str, str], title: str) -> Figur
     Intervals are those by which differences are called significant. Beyond `NEAR` the axis is
     logarithmic: some measures differ tenfold more than others.
     """
-    by_set = {name: frames.of(name) for name in frames.names}
+    by_set = {name: frames.of(name) for name in (*frames.names, *frames.beside)}
     measures = [
         measure
         for measure in frames.of(frames.reference).index
