@@ -64,8 +64,8 @@ include: "workflow/rules/samples.smk"
 include: "workflow/rules/report.smk"
 
 
-# Every output is named, not only the last: tables are committed, and Snakemake would not make a
-# missing model again only because a table that is there was made from it.
+# Every output is named, not only the last: Snakemake makes nothing again that is missing where what
+# was made from it is there.
 rule all:
     default_target: True
     input:
@@ -77,4 +77,7 @@ rule all:
         all_sets("results/metrics"),
         rankings(),
         descriptions(),
+        tables(),
+        figures(),
+        "results/claims.csv",
         "results/report",
