@@ -105,6 +105,12 @@ def test_every_parameter_has_a_description():
 # The packages: pyproject.toml, requirements.lock and environment.yml say the same.
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+# Names alone, of the core and of all extras.
+DECLARED = [
+    re.split(r"[<>=!~ ;\[]", text)[0]
+    for texts in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for text in texts
+]
 
 
 def locked() -> dict[str, str]:
@@ -125,7 +131,7 @@ def plain(package: str) -> str:
 def test_the_lock_pins_every_package_that_is_needed():
     packages = locked()
     tools = ["pytest", "ruff", "snakefmt", "mypy"]
-    assert [p for p in [*PROJECT["dependencies"], *tools] if plain(p) not in packages] == []
+    assert [p for p in [*DECLARED, *tools] if plain(p) not in packages] == []
     assert packages["torch"] == "2.13.0"
     assert packages["music21"]  # the corpus comes with it
 
@@ -141,7 +147,7 @@ def test_conda_installs_the_same_packages():
 
 
 def test_nothing_is_imported_that_is_not_declared():
-    known = {plain(p) for p in PROJECT["dependencies"]} | {"neuralmusic"}
+    known = {plain(p) for p in DECLARED} | {"neuralmusic"}
     known |= {plain(name) for name in sys.stdlib_module_names}
     packages = {"yaml": "pyyaml", "sklearn": "scikit-learn"}  # where the module's name is another
     for file in Path(config.__file__).parent.rglob("*.py"):

@@ -39,6 +39,16 @@ def main(arguments: list[str] | None = None) -> int:
         # Names of files are in it, which may hold what a terminal obeys.
         print(f"neuralmusic {options.verb}: {shown(str(error))}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module == "neuralmusic":
+            raise
+        print(
+            f"neuralmusic {options.verb} needs the laboratory ({module} is not installed):"
+            " pip install 'neuralmusic[lab]'",
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 
