@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+import pandas as pd
 import pytest
 
-from neuralmusic.files import InputError
+from neuralmusic.files import InputError, write_csv
 from neuralmusic.jobs import EVENTS
 from neuralmusic.midi_writing import write_midi
 from neuralmusic.notes import NoteList, save_notes
@@ -53,8 +54,10 @@ def test_raw_files_that_no_one_reads_are_named(few):
 
 
 def write_test_pieces(results, piece):
-    folder = results.parent / "data" / "notes" / DATASET
-    save_notes(folder / "notes.npz", {"8.mid": piece})
+    data = results.parent / "data"
+    save_notes(data / "notes" / DATASET / "notes.npz", {"8.mid": piece})
+    split = pd.DataFrame({"piece": ["8.mid"], "split": ["test"]})
+    write_csv(data / "splits" / DATASET / "split.csv", split)
 
 
 def test_events_of_the_first_test_piece_are_boxes_in_order(few):
@@ -71,7 +74,7 @@ def test_events_of_the_first_test_piece_are_boxes_in_order(few):
 
 @pytest.mark.parametrize(
     "piece",
-    [SILENCE, ONE_NOTE, melody([60] * 300), in_octaves(melody([0, 12, 127] * 9, 2.0))],
+    [SILENCE, ONE_NOTE, melody([60] * 300), in_octaves(melody([12, 24, 127] * 9, 2.0))],
     ids=["silent", "one note", "one pitch", "extremes"],
 )
 def test_events_of_any_piece(few, piece):

@@ -127,7 +127,7 @@ def test_every_verb_works_or_says_why(pieces, experiment, run, tmp_path):
     encoding = {"representation": own["representation"]}
     del data["raw"]
     did["encode"] = run("encode", encoding, "encoded", **data)
-    for model in ("real", *own["models"]):
+    for model in ("real", "source", *own["models"]):
 
         def of(verb, model=model):
             return jobs.model_parameters(params, experiment, model, verb)
@@ -136,7 +136,9 @@ def test_every_verb_works_or_says_why(pieces, experiment, run, tmp_path):
             f"results/{kind}/{experiment}/{model}" for kind in ("samples", "metrics")
         )
         inputs = {} if model == "theirs" else {"encoded": "encoded"}
-        if model not in ("real", "theirs"):
+        if model == "source":
+            inputs["notes"] = "data/notes"
+        elif model not in ("real", "theirs"):
             trained = f"results/models/{experiment}/{model}"
             did[f"train {model}"] = run(
                 "train", of("train"), trained, encoded="encoded", checkpoint="checkpoint"
@@ -145,7 +147,8 @@ def test_every_verb_works_or_says_why(pieces, experiment, run, tmp_path):
             scores = f"results/scores/{experiment}/{model}"
             did[f"score {model}"] = run("score", of("score"), scores, **inputs)
         did[f"sample {model}"] = run("sample", of("sample"), samples, **inputs)
-        real = {} if model == "real" else {"real": f"results/samples/{experiment}/real"}
+        is_real = model in ("real", "source")
+        real = {} if is_real else {"real": f"results/samples/{experiment}/real"}
         did[f"evaluate {model}"] = run("evaluate", of("evaluate"), metrics, samples=samples, **real)
     compared = jobs.comparison_parameters(params, [experiment])
     ranked = f"results/rankings/{experiment}"

@@ -247,7 +247,15 @@ def test_scores_of_other_pieces_are_refused(results):
         tabulate("heldout_nll", params(), results)
 
 
-@pytest.mark.parametrize("losses", [[], [5.0], [5.0, float("nan")], [5.0, float("inf")]])
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_heldout_loss_that_is_not_finite_is_refused(results, wrong):
+    for model in ("emb", "markov"):
+        write_heldout(results, model, [5.0, wrong])
+    with pytest.raises(InputError, match=r"heldout\.csv is damaged"):
+        tabulate("heldout_nll", params(["emb", "markov"]), results)
+
+
+@pytest.mark.parametrize("losses", [[], [5.0]])
 def test_heldout_loss_of_too_little_is_empty_and_raises_nothing(results, losses):
     for model in ("emb", "markov"):
         write_heldout(results, model, losses)
