@@ -13,9 +13,20 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from neuralmusic.midi_writing import write_midi
 from tests.checkout import ROOT
+from tests.constructed import drawn
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+READ = """
+import sys
+from pathlib import Path
+from neuralmusic.midi import read_midi
+from neuralmusic.notes import load_notes, save_notes
+midi, stored = map(Path, sys.argv[1:])
+save_notes(stored, {midi.name: read_midi(midi)})
+print(len(load_notes(stored)[midi.name]))
+"""
 LOADED = "import sys; from neuralmusic.__main__ import _parser; _parser().format_help();"
 LOADED += "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
 
@@ -62,6 +73,24 @@ def test_the_core_brings_nothing_of_the_laboratory():
         canonicalize_name(Requirement(of).name) for of in PROJECT["optional-dependencies"]["lab"]
     }
     assert not with_all_they_need(PROJECT["dependencies"]) & lab
+
+
+def test_the_core_compares_measures_and_reads(core, tmp_path):
+    for name, seed in (("real", 1), ("made", 2)):
+        for number, piece in enumerate(drawn(seed, 3)):
+            write_midi(tmp_path / name / f"{number}.mid", piece)
+    verb = ("-m", "neuralmusic")
+    folders = (str(tmp_path / "real"), str(tmp_path / "made"))
+    out = ("--out", str(tmp_path / "out"), "--training", folders[1], "--resamples", "20")
+    for arguments in (
+        (*verb, "compare", *folders, *out, "--workers", "1"),
+        (*verb, "measures"),
+        ("-c", READ, str(tmp_path / "real/0.mid"), str(tmp_path / "notes.npz")),
+    ):
+        done = python(core, *arguments)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+    assert (tmp_path / "out/ranking.png").is_file()
 
 
 @pytest.mark.parametrize(
