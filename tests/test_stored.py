@@ -60,6 +60,7 @@ NOTES = {
     "counts that overflow": lambda a: a | {"counts": a["counts"] + [2**62, 2**62, 2**62, 2**62]},
     "a count of another type": lambda a: a | {"counts": a["counts"].astype(float)},
     "a name twice": lambda a: a | {"names": np.frombuffer(b"a\0b\0a\0c", np.uint8)},
+    "names cut at the last": lambda a: a | {"names": np.frombuffer(b"a\0b\0c\0", np.uint8)},
     "a name too few": lambda a: a | {"names": a["names"][:-6]},
     "no UTF-8": lambda a: a | {"names": np.full_like(a["names"], 0xFF)},
     "no length": lambda a: a | {"length_seconds": a["length_seconds"] * np.nan},

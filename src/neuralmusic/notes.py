@@ -217,6 +217,8 @@ class StoredNotes(Mapping[str, NoteList]):
         self._at = {name: at for at, name in enumerate(names)}
         if not len(self._at) == len(names) == len(self._counts) == len(self._lengths):
             raise damaged(path, "names, counts and lengths are not of the same pieces")
+        if "" in self._at:  # the names end within their list
+            raise damaged(path, "a piece has no name")
         if (self._counts < 0).any() or self._counts.sum(dtype=np.float64) != len(self._rows):
             raise damaged(path, f"the counts are not those of its {len(self._rows)} notes")
         if not (np.isfinite(self._lengths) & (self._lengths >= 0)).all():
