@@ -16,7 +16,7 @@ from neuralmusic.plots.comparison import FIGURES as FIGURES_DRAWN
 from tests.damaged import composed, shuffled, transposed
 from tests.tiny import contents
 
-MUSIC = [piece.cut(20.0) for piece in composed(3, 16)]
+MUSIC = [piece.cut(20.0) for piece in composed(3, 40)]
 FIGURES = {"ranking.png", "differences.png", "densities.png"}
 TABLES = {"measures.csv", "ranking.csv", "pairs.csv", "rejected.csv"}
 
@@ -30,9 +30,9 @@ def write(folder, pieces, name="{}.mid"):
 def home(tmp_path_factory):
     """Real music, some as it is, and some shuffled and far too high; a file that is none."""
     home = tmp_path_factory.mktemp("home")
-    write(home / "real", MUSIC[:8], "of a composer/{}.mid")
-    write(home / "good", MUSIC[8:], "{}.MID")
-    write(home / "bad", transposed(shuffled(MUSIC[8:]), 24))
+    write(home / "real", MUSIC[:20], "of a composer/{}.mid")
+    write(home / "good", MUSIC[20:], "{}.MID")
+    write(home / "bad", transposed(shuffled(MUSIC[20:]), 24))
     (home / "bad/junk.mid").write_bytes(b"no music at all")
     (home / "bad/readme.txt").write_text("no MIDI file either")
     return home
@@ -66,14 +66,14 @@ def run(home):
 def test_it_says_what_was_compared(run):
     _, printed = run
     lines = [line.split() for line in printed.splitlines()]
-    assert ["reference", "real", "8", "pieces"] in lines
-    assert ["compared", "good", "8", "pieces"] in lines
-    assert ["compared", "bad", "8", "pieces"] in lines
+    assert ["reference", "real", "20", "pieces"] in lines
+    assert ["compared", "good", "20", "pieces"] in lines
+    assert ["compared", "bad", "20", "pieces"] in lines
     for name, measure in MEASURES.items():
         assert (measure.heading in printed) or measure.needs_bars, name
     assert "real, half against half" in printed
     # By the notes that were copied, the training set being the good one; and the pitches
-    assert "bad is significantly nearer to real than good by 2 measures, farther by 2" in printed
+    assert "bad is significantly nearer to real than good by 2 measures, farther by 3" in printed
     assert "50 resamples" in printed
     assert "nan" not in printed.lower()
 
@@ -139,7 +139,7 @@ def test_what_is_in_the_training_set_shows(run):
     out, printed = run
     measures = pd.read_csv(out / "tables/measures.csv").set_index(["set", "measure"])
     copied = measures["mean"].xs("longest_copied_notes", level="measure")
-    assert copied["good"] == pytest.approx(np.mean([len(piece) for piece in MUSIC[8:]]), rel=0.05)
+    assert copied["good"] == pytest.approx(np.mean([len(piece) for piece in MUSIC[20:]]), rel=0.05)
     assert copied["real"] < copied["good"] / 2
     assert "copied, notes" in printed
 
@@ -166,7 +166,7 @@ def test_beats_have_bars_and_pieces_can_be_cut(home, tmp_path):
         assert rows[name, "notes"]["mean"] == pytest.approx(notes)
         # Without a metre bars are four quarters, 2 s: 7 s have four of them.
         assert rows[name, "notes_per_bar"]["mean"] == pytest.approx(notes / 4, rel=0.15)
-        assert rows[name, "notes_per_bar"]["pieces"] == 8
+        assert rows[name, "notes_per_bar"]["pieces"] == 20
         assert rows[name, "middle_self_similarity"]["mean"] is None  # which needs 30 s
 
 
@@ -217,7 +217,7 @@ def test_sets_are_called_as_briefly_as_tells_them_apart(tmp_path, monkeypatch):
 
 
 def test_longer_pieces_are_warned_of_and_even_ones_are_not(home, capsys):
-    write(home / "short", [piece.cut(10.0) for piece in MUSIC[8:]])
+    write(home / "short", [piece.cut(10.0) for piece in MUSIC[20:]])
     assert compare(home, "real", "good", "short") == 0
     warning = "short: pieces 0.5 times as long as those of real"
     printed = capsys.readouterr().out

@@ -13,7 +13,7 @@ from neuralmusic.set_comparison import FRECHET, compare_sets
 from neuralmusic.significance import LEVEL
 from tests.damaged import composed, dropped, repeated, shuffled, transposed
 
-PIECES, RESAMPLES = 30, 60
+PIECES, RESAMPLES = 40, 60
 MUSIC = composed(1, 2 * PIECES)
 UNDAMAGED = MUSIC[PIECES:]
 DAMAGED = {

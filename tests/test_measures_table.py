@@ -15,10 +15,10 @@ from tests.whole import SILENCE, write_ranking
 
 MODELS = ["near", "far", "markov"]
 SETS = {
-    "real": [drawn(1000, 12)],
-    "near": [drawn(1, 12), drawn(2, 12)],
-    "far": [[melody([60, 61] * 90, 60.0), melody([60, 62, 61] * 50, 60.0)] * 6],
-    "markov": [drawn(3, 12, tilt=2.0)],
+    "real": [drawn(1000, 30)],
+    "near": [drawn(1, 30), drawn(2, 30)],
+    "far": [[melody([60, 61] * 90, 60.0), melody([60, 62, 61] * 50, 60.0)] * 15],
+    "markov": [drawn(3, 30, tilt=2.0)],
 }
 
 

@@ -58,6 +58,7 @@ class Row:
     overlap: Estimate
     kl: Estimate
     pieces: int  # in which the measure is defined
+    fewest_pieces: int  # the same of the smallest run or, if that has fewer, of the reference
     test: Tested = NOT_TESTED  # of no difference from the reference
     reason: str = ""  # why something is undefined, or what is to be known of it
     densities: Overlap | None = None  # of the first run
@@ -203,7 +204,7 @@ def _compared(
             [row for row in rows if row.name not in beside],
             [row for row in rows if row.name in beside],
         )
-        for row, of in zip(family, against_zero(_differences(family)), strict=True)
+        for row, of in zip(family, _tests_of(family), strict=True)
     ]
     numbers = numbers_of(reference)
     others = {name: [numbers_of(run.pieces) for run in of] for name, of in runs.items()}
@@ -222,7 +223,7 @@ def _compared(
         else diversity(of_name, scale, seed)
         for name, of_name in {reference.name: [real], **runs}.items()
     }
-    pairs = _pairs(rows, by_frechet, list(sets))
+    pairs = _pairs(rows, by_frechet, sets, reference)
     placed = {name: of for name, of in by_frechet.items() if name not in beside}
     standings = _standings(placed, by_diversity, reasons, pairs, reference.name)
     unplaced = [
@@ -245,8 +246,8 @@ def _undefined(resamples: int) -> Estimate:
     return Estimate(NOTHING, np.full(resamples, np.nan), NOT_NEGATIVE)
 
 
-def _differences(of: Sequence[Row] | Sequence[Pair]) -> list[Estimate]:
-    return [each.difference for each in of]
+def _tests_of(rows: Sequence[Row]) -> list[Tested]:
+    return against_zero([row.difference for row in rows], [row.fewest_pieces for row in rows])
 
 
 def halves_of(pieces: PieceSet) -> tuple[PieceSet, PieceSet]:
@@ -293,6 +294,7 @@ def _row(
         overlap=over_runs([of.overlap for of in found]),
         kl=over_runs([of.kl for of in found]),
         pieces=sum(int(of.sum()) for of in defined),
+        fewest_pieces=min(int(of.sum()) for of in (*defined, _is_defined(of_reference))),
         reason=reason,
         densities=found[0],
     )
@@ -348,20 +350,31 @@ def _standings(
 
 
 def _pairs(
-    rows: Sequence[Row], by_frechet: Mapping[str, Estimate], names: Sequence[str]
+    rows: Sequence[Row],
+    by_frechet: Mapping[str, Estimate],
+    sets: Mapping[str, Sequence[PieceSet]],
+    reference: PieceSet,
 ) -> list[Pair]:
     """Every two sets by every measure."""
-    scores: dict[str, dict[str, Estimate]] = {FRECHET: {n: by_frechet[n] for n in names}}
+    # Of every measure and set: its distance from the reference, and the pieces that it is known by.
+    scores: dict[str, dict[str, tuple[Estimate, int]]] = {
+        FRECHET: {
+            name: (by_frechet[name], min(map(len, (*runs, reference))))
+            for name, runs in sets.items()
+        }
+    }
     for row in rows:
-        if row.name in names:
-            scores.setdefault(row.measure, {})[row.name] = distance_of(row)
-    pairs = [
-        Pair(measure, first, second, of[first] - of[second])
-        for measure, of in scores.items()
-        for at, first in enumerate(names)
-        for second in names[at + 1 :]
-    ]
-    tests = against_zero(_differences(pairs))
+        if row.name in sets:
+            scores.setdefault(row.measure, {})[row.name] = distance_of(row), row.fewest_pieces
+    pairs, pieces = [], []
+    names = list(sets)
+    for measure, of in scores.items():
+        for at, first in enumerate(names):
+            for second in names[at + 1 :]:
+                (one, of_one), (other, of_other) = of[first], of[second]
+                pairs.append(Pair(measure, first, second, one - other))
+                pieces.append(min(of_one, of_other))
+    tests = against_zero([pair.difference for pair in pairs], pieces)
     return [replace(pair, test=of) for pair, of in zip(pairs, tests, strict=True)]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
 from neuralmusic.estimate import Estimate
 
@@ -35,60 +35,71 @@ class Tested:
 NOT_TESTED = Tested()
 
 
-def against_zero(differences: Sequence[Estimate]) -> list[Tested]:
+def against_zero(differences: Sequence[Estimate], pieces: Sequence[int]) -> list[Tested]:
     """Tests of several differences, corrected for their number.
 
+    `pieces`: how many the smallest of the sets has that each difference is between.
     Intervals are those of Benjamini and Yekutieli (Journal of the American Statistical Association
     100, 2005): as wide as is needed for the share of intervals that miss, among those of the
     significant differences, to be LEVEL at most.
     """
-    p = [p_value(difference) for difference in differences]
+    p = [p_value(*of) for of in zip(differences, pieces, strict=True)]
     right = corrected(p)
     known = int(np.isfinite(p).sum())
     significant = sum(of < LEVEL for of in right)
     harmonic = float((1 / np.arange(1, known + 1)).sum())
     level = max(1, significant) * LEVEL / (known * harmonic) if known else LEVEL
     return [
-        Tested(one, of, _interval(difference, level)) if np.isfinite(one) else NOT_TESTED
-        for difference, one, of in zip(differences, p, right, strict=True)
+        Tested(one, of, _interval(difference, number, level)) if np.isfinite(one) else NOT_TESTED
+        for difference, number, one, of in zip(differences, pieces, p, right, strict=True)
     ]
 
 
-def p_value(difference: Estimate) -> float:
-    """Two-sided p of a difference being 0, as if normal with the spread of its resamples.
+def p_value(difference: Estimate, pieces: int) -> float:
+    """Two-sided p of a difference being 0, by Student's t with the spread of its resamples.
 
     Counting the resamples beyond 0 could say nothing below 2 / B, which no correction for many
     comparisons would leave anything of. NaN where nothing is known.
 
-    Seeds add their variance. Of a few runs it is known so badly that a normal distribution would
-    find differences that are none: then Student's t, of Welch and Satterthwaite's freedom.
+    Few pieces, few resamples and few runs know their spread badly: see `_error`. Of 18 measures of
+    two sets from one distribution a normal one finds a difference in 99 % of the comparisons of 2
+    pieces with 50, and in 30 % of those of 5.
     """
     finite = difference.resamples[np.isfinite(difference.resamples)]
     if not np.isfinite(difference.value) or 2 * len(finite) < max(2, difference.resamples.size):
         return NOTHING
-    error, freedom = _error(difference)
+    if min(pieces, len(finite)) < 2:
+        return NOTHING
+    error, freedom = _error(difference, pieces)
     if error <= ROUNDING * max(1.0, abs(difference.value)):
         return 1.0 if abs(difference.value) <= ROUNDING else 0.0
-    beyond = abs(difference.value) / error
-    return float(2 * ndtr(-beyond) if freedom is None else 2 * stdtr(freedom, -beyond))
+    return float(2 * stdtr(freedom, -abs(difference.value) / error))
 
 
-def _error(difference: Estimate) -> tuple[float, float | None]:
-    """The standard error over pieces and seeds, and its degrees of freedom; None: normal."""
-    seeds = difference.seeds_variance
+def _error(difference: Estimate, pieces: int) -> tuple[float, float]:
+    """The standard error over pieces and seeds, and its degrees of freedom.
+
+    Resamples of n pieces spread as if divided by n, not by n - 1. The freedom over pieces is that
+    of the smallest set, which errs on the safe side, or of the resamples, if these are fewer; that
+    of the sum with the seeds' variance is Welch's and Satterthwaite's.
+    """
     finite = difference.resamples[np.isfinite(difference.resamples)]
-    variance = float(finite.var()) + seeds
-    if difference.seeds_freedom is None or not seeds > 0:
-        return float(np.sqrt(variance)), None
-    return float(np.sqrt(variance)), difference.seeds_freedom * (variance / seeds) ** 2
+    parts = [(float(finite.var()) * pieces / (pieces - 1), float(min(pieces, len(finite)) - 1))]
+    if difference.seeds_freedom is not None:
+        parts.append((difference.seeds_variance, difference.seeds_freedom))
+    variance = sum(part for part, _ in parts)
+    if variance <= 0:
+        return 0.0, parts[0][1]
+    freedom = 1 / sum((part / variance) ** 2 / known for part, known in parts)
+    return float(np.sqrt(variance)), freedom
 
 
-def _interval(difference: Estimate, level: float) -> tuple[float, float]:
+def _interval(difference: Estimate, pieces: int, level: float) -> tuple[float, float]:
     """The interval that excludes 0 where the difference's p is below a level."""
-    error, freedom = _error(difference)
+    error, freedom = _error(difference, pieces)
     if error <= ROUNDING * max(1.0, abs(difference.value)):
         return difference.value, difference.value
-    beyond = -float(ndtri(level / 2) if freedom is None else stdtrit(freedom, level / 2))
+    beyond = -float(stdtrit(freedom, level / 2))
     return difference.value - beyond * error, difference.value + beyond * error
 
 
