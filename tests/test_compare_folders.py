@@ -93,7 +93,7 @@ def test_a_file_that_is_none_is_told_and_stops_nothing(run):
     rejected = pd.read_csv(out / "tables/rejected.csv")
     assert rejected[["set", "file"]].to_numpy().tolist() == [["bad", "junk.mid"]]
     assert len(rejected["reason"].iloc[0]) > 5
-    assert "1 files could not be read:" in printed
+    assert "1 file could not be read:" in printed
     assert "such as junk.mid" in printed
     assert "readme" not in printed
 

@@ -166,7 +166,7 @@ def test_silence_is_said_aloud_and_takes_no_measure_from_others(home, capsys):
     assert rankings[0]["music"]["frechet_distance"] == rankings[1]["music"]["frechet_distance"]
     for name in ("drums", "silence"):
         assert rankings[1][name]["frechet_distance"] is None
-        assert "are undefined in all of its pieces" in rankings[1][name]["remark"]
+        assert "are undefined in every piece" in rankings[1][name]["remark"]
     assert "Without a Fréchet distance, and no part of that of others: drums and silence" in printed
     silent = [(row["set"], row["reason"]) for row in found["silent"]]
     assert silent == [("drums", "only drums")] * 3 + [("silence", "no notes")] * 3
@@ -191,9 +191,11 @@ def test_remarks_say_what_to_do(home, capsys):
     assert compare(home, "music", "3", training="music") == 0
     assert "The training set is music itself, the reference" in capsys.readouterr().out
     assert compare(home, "3", "music", training="2") == 0
-    assert "2 of the 3 pieces of 3 are in the training set" in capsys.readouterr().out
+    assert "2 of 3 pieces of 3 are in the training set" in capsys.readouterr().out
     assert compare(home, "music", "3", training="2") == 0
     assert "training set" not in capsys.readouterr().out.partition("Fréchet")[0]
+    assert compare(home, "music", "3", training="silence") == 0
+    assert "The training set has no notes" in capsys.readouterr().out
 
 
 def test_one_rule_says_who_is_nearest():

@@ -172,8 +172,8 @@ def test_what_differs_by_rounding_is_equal(shape):
         ([], [1, 2], "fewer than two pieces of the reference"),
         ([1], [1, 2], "fewer than two pieces of the reference"),
         ([1, np.nan], [1, 2], "fewer than two pieces of the reference"),
-        ([1, 2], [], "fewer than one piece of the set"),
-        ([1, 2, 3], [np.nan, np.nan], "fewer than one piece of the set"),
+        ([1, 2], [], "undefined in every piece"),
+        ([1, 2, 3], [np.nan, np.nan], "undefined in every piece"),
         ([], [], "fewer than two pieces of the reference"),
     ],
 )

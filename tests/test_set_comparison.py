@@ -242,13 +242,13 @@ def test_a_set_with_too_little_in_it_answers_with_a_reason(real, made, pieces, u
     found = compared(real, {"poor": [piece_set("poor", pieces)], "made": [made]})
     rows = found.of("poor")
     for measure in undefined:
-        assert "fewer than one piece of the set" in rows[measure].reason
+        assert "undefined in every piece" in rows[measure].reason
         assert np.isnan([rows[measure].overlap.value, rows[measure].test.p]).all()
         assert rows[measure].pieces == 0
     for row in rows.values():
         assert np.isfinite(row.overlap.value) or row.reason
     told = as_terminal(found)
-    assert "poor: defined in fewer than one piece of the set: " in told
+    assert "poor: undefined in every piece: " in told
     assert "nan" not in told.lower()
     standings = {of.name: of for of in found.standings}
     assert np.isfinite(standings["made"].frechet.value)

@@ -13,7 +13,7 @@ from neuralmusic.files import InputError, to_json, write_text
 from neuralmusic.piece_sets import PieceSet, Reading, read_sets, stored_set, with_originality
 from neuralmusic.safe_names import printable
 from neuralmusic.set_comparison import LEAST_RESAMPLES, RESAMPLES, SEED, compare_sets
-from neuralmusic.set_comparison_text import as_terminal
+from neuralmusic.set_comparison_text import as_terminal, counted
 
 DATA = Path("data")
 TRAINING = "training"  # what the set is called that the others may have copied from
@@ -75,11 +75,17 @@ def _check_places(out: Path | None, json: Path | None) -> None:
 
 
 def _copies(reference: PieceSet, training: PieceSet) -> list[str]:
-    """A warning of a reference whose pieces are in the training set."""
+    """A warning of a training set that is silent, or that has pieces of the reference."""
+    if len(training.silent) == len(training):
+        return [
+            "The training set has no notes (drums are not read), so that nothing can be found to be"
+            " copied from it: name the folder of the music that was learned from."
+        ]
     copies = len(set(reference.digests) & set(training.digests))
     if not copies:
         return []
-    which = f"{copies} of the {len(reference)} pieces of {reference.name} are in the training set"
+    which = f"{copies} of {counted(len(reference), 'piece')} of {reference.name}"
+    which += " are in the training set"
     if set(reference.digests) == set(training.digests):
         which = f"The training set is {reference.name} itself, the reference"
     return [

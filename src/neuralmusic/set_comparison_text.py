@@ -50,7 +50,8 @@ def verdict(found: SetComparison) -> str:
     first, *others = ranked
     if not others:
         ceiling = found.standings[-1].frechet
-        beside = f", {plain(ceiling.value, 2)} of its halves" if np.isfinite(ceiling.value) else ""
+        of_halves = f" (two halves of {reference}: {plain(ceiling.value, 2)})"
+        beside = of_halves if np.isfinite(ceiling.value) else ""
         of = [row for row in found.of(first.name).values() if np.isfinite(row.test.p)]
         differs = sum(row.is_significant for row in of)
         certain = (
@@ -148,10 +149,10 @@ def summary_html(found: SetComparison) -> str:
 
 
 def _sizes(found: SetComparison) -> str:
-    lines = [("reference", found.reference.name, f"{len(found.reference)} pieces")]
+    lines = [("reference", found.reference.name, counted(len(found.reference), "piece"))]
     lines += [
-        ("compared", name, " + ".join(str(len(of)) for of in runs) + " pieces")
-        for name, runs in found.sets.items()
+        ("compared", name, " + ".join([*map(str, map(len, most)), counted(len(last), "piece")]))
+        for name, (*most, last) in found.sets.items()
     ]
     return aligned(lines, (10, 60, 30))
 
@@ -161,6 +162,8 @@ def _lengths(found: SetComparison) -> str:
     reference = _median_length(found.reference)
     lines = []
     for name, runs in found.sets.items():
+        if all(len(run.silent) == len(run) for run in runs):
+            continue
         ratios = [_median_length(run) / reference for run in runs] if reference else []
         if ratios and not 1 / EVEN_LENGTHS <= np.median(ratios) <= EVEN_LENGTHS:
             lines.append(
@@ -251,8 +254,8 @@ def _undefined(found: SetComparison) -> str:
     for row in found.rows:
         if row.reason and row.name in names[1:]:
             by_reason.setdefault(f"{row.name}: {row.reason}", []).append(heading(row.measure))
-    lines = [f"{reason}: {', '.join(of)}." for reason, of in by_reason.items()]
-    if any("defined in fewer" in reason for reason in by_reason):
+    lines = [f"{reason}: {'; '.join(of)}." for reason, of in by_reason.items()]
+    if any("defined in" in reason for reason in by_reason):
         lines.append("When a measure is undefined: `neuralmusic measures NAME`, under range.")
     return "\n".join(lines)
 
@@ -261,10 +264,15 @@ def _rejected(found: SetComparison) -> str:
     frame = rejected_frame(found)
     if frame.empty:
         return ""
-    lines = [f"{len(frame)} files could not be read:"]
+    lines = [f"{counted(len(frame), 'file')} could not be read:"]
     for kind in by_kind(frame).itertuples():
         lines.append(f"  {kind.files} {kind.kind}, such as {kind.example_file}")
     return "\n".join(lines)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, in the plural but for one."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def with_interval(estimate: Estimate, places: int) -> str:

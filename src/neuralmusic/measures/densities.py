@@ -84,9 +84,9 @@ def overlap(
     """
     first, second = _Side(real, real_weights), _Side(other, other_weights)
     if first.has.sum() < 2 or not second.has.any():
-        lacking = "the reference" if first.has.sum() < 2 else "the set"
-        least = "two pieces" if first.has.sum() < 2 else "one piece"
-        return _undefined(f"defined in fewer than {least} of {lacking}", len(real_weights))
+        of_reference = "defined in fewer than two pieces of the reference"
+        reason = "undefined in every piece" if first.has.sum() >= 2 else of_reference
+        return _undefined(reason, len(real_weights))
     itself = np.repeat(np.arange(len(real))[:, None], 2, axis=1)
     reason = ""
     if real.ndim == 1:

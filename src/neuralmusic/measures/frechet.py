@@ -59,8 +59,7 @@ def why_none(real: np.ndarray, other: np.ndarray) -> str:
     has, lacking = _lacking(real, other)
     if lacks_most(real, other):
         return (
-            f"{lacking.sum()} of the reference's {has.sum()} measures are undefined in all of its"
-            " pieces"
+            f"{lacking.sum()} of the reference's {has.sum()} measures are undefined in every piece"
         )
     return "" if has.any() else "no measure is defined in the reference"
 
